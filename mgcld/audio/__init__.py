@@ -1,0 +1,1 @@
+"""From a source's blocks to windows: resample, cut, wait."""

@@ -1,0 +1,151 @@
+"""The records that flow: block → window → features → prediction → message.
+
+Nothing here imports torch: a capture process uses this module too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from jaxtyping import Float32
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Clock = Literal["adc", "rtcp", "arrival", "file"]
+Flag = Literal["silent", "clipped", "late", "partial"]
+
+NANOSECONDS = 1_000_000_000
+
+
+def nanoseconds(samples: int, sample_rate: int) -> int:
+    """The duration of so many samples, rounded to whole nanoseconds."""
+    return (samples * NANOSECONDS + sample_rate // 2) // sample_rate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AudioBlock:
+    """Consecutive mono samples, as a source delivers them."""
+
+    samples: Float32[np.ndarray, " samples"]
+    """Mono, full scale is ±1."""
+    sample_rate: int
+    """Hertz."""
+    first_sample: int
+    """Index of samples[0] since the source was opened. A jump says that samples were lost."""
+    captured_ns: int
+    """When samples[0] was heard (nanoseconds since the Unix epoch, UTC)."""
+    clock: Clock = "arrival"
+    """Where `captured_ns` comes from."""
+    clock_uncertainty_ns: int = 0
+    """How far `captured_ns` may be off (nanoseconds)."""
+    epoch: int = 0
+    """Counts the openings of the source: a new epoch is always a gap."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """Exactly `window_seconds` of consecutive samples of one epoch: what the encoder hears at once."""
+
+    source: str
+    """The source's name in the configuration."""
+    samples: Float32[np.ndarray, " window"]
+    """Mono at the encoder's rate; zeros after `valid_samples`."""
+    sample_rate: int
+    """Hertz: the encoder's."""
+    first_sample: int
+    """Index of samples[0] in its epoch, at `sample_rate`."""
+    epoch: int
+    """Counts the openings of the source."""
+    start_ns: int
+    """When samples[0] was heard (nanoseconds since the Unix epoch, UTC)."""
+    clock: Clock
+    """Where `start_ns` comes from."""
+    clock_uncertainty_ns: int
+    """How far `start_ns` may be off (nanoseconds)."""
+    valid_samples: int
+    """How many samples were heard; fewer than the window only at the end of a file."""
+    gap_samples: int | None
+    """Samples lost between the window before and this one, at `sample_rate`; None where nobody knows (a new epoch)."""
+    level_dbfs: float | None
+    """Root mean square over the valid samples (dB relative to full scale); None is digital silence."""
+    flags: frozenset[Flag] = frozenset()
+    """What a reader should know about this window."""
+    dropped_windows: int = 0
+    """Windows of this source thrown away just before this one because inference fell behind."""
+    ready_ns: int = 0
+    """When the window was complete (nanoseconds, `time.monotonic_ns`)."""
+
+    @property
+    def end_ns(self) -> int:
+        """When the window ends (nanoseconds since the Unix epoch, UTC)."""
+        return self.start_ns + nanoseconds(len(self.samples), self.sample_rate)
+
+    @property
+    def start_seconds(self) -> float:
+        """Seconds from the opening of the source to samples[0]."""
+        return self.first_sample / self.sample_rate
+
+    @property
+    def end_seconds(self) -> float:
+        """Seconds from the opening of the source to the last sample that was heard."""
+        return (self.first_sample + self.valid_samples) / self.sample_rate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AudioFeatures:
+    """What a frozen encoder hears in a batch of windows."""
+
+    fine: "Tensor"
+    """(batch, segments, audio_dim): one row a segment, of any length; compare rows by cosine."""
+    weights: "Tensor"
+    """(batch, segments), rows sum to 1: how much each segment tells, the transport's marginals; 0 is padding."""
+    coarse: "Tensor"
+    """(batch, audio_dim): one unit row a window."""
+    tags: "Tensor | None" = None
+    """(batch, tags): probabilities of the encoder's `tag_names`, where it has a tag head."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """What is known of a batch of windows: the audio, and a sentence about it in the text space."""
+
+    audio: AudioFeatures
+    captions: tuple[str | None, ...]
+    """One sentence a window; None where there is no captioner."""
+    caption: "Tensor"
+    """(batch, text_dim): the captions' embeddings, unit rows (R_t); without a captioner the aligned audio."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One window's class probabilities, and the parts that they are made of."""
+
+    classes: tuple[str, ...]
+    """The adapter's classes, in its order."""
+    p: tuple[float, ...]
+    """Probability of each class; together with `unknown` they sum to 1."""
+    unknown: float
+    """Probability that the window holds none of the classes."""
+    parts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Name of a part (coarse_cache, fine_cache, coarse_contrast, fine_contrast) -> its logit of each class."""
+    caption: str | None = None
+    """The sentence that the captioner wrote, when captions are on."""
+
+    @property
+    def top(self) -> tuple[tuple[str, float], ...]:
+        """(class, probability), most probable first, `unknown` among them."""
+        pairs = [*zip(self.classes, self.p, strict=True), ("unknown", self.unknown)]
+        return tuple(sorted(pairs, key=lambda pair: -pair[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What goes to subscribers and sinks (wire.md): a topic and two JSON objects."""
+
+    kind: Literal["prob", "event", "health", "meta"]
+    topic: str
+    """Ends in `/`, so that no topic is the prefix of another's name."""
+    header: Mapping[str, Any]
+    body: Mapping[str, Any]

@@ -1,0 +1,82 @@
+"""Everything that can go wrong for a user: one tree, each error with a hint and an exit code.
+
+MgcldError
+├── ConfigError          the configuration cannot be used (exit 78: systemd does not restart)
+├── SourceError          a source cannot be opened or read; carries one of `REASONS`
+├── SupportSetError      the recordings to train from cannot be used
+├── PublishError         a socket cannot be bound or written
+└── ModelError
+    ├── CheckpointError      an adapter or weights file cannot be read or written
+    ├── EncoderMismatch      the adapter was trained with another encoder
+    ├── DeviceUnavailable    the requested device is not there
+    └── WeightsUnavailable   an encoder's weights are not on disk
+"""
+
+from typing import ClassVar, Literal, get_args
+
+Reason = Literal[
+    "absent", "auth", "decode", "dns", "ended", "not_found", "no_audio", "refused", "timeout", "unreachable", "unknown"
+]
+REASONS: tuple[Reason, ...] = get_args(Reason)
+
+
+class MgcldError(Exception):
+    """A fault that a user can mend: `str(error)` says what is wrong, `error.help` what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, help: str = "") -> None:
+        super().__init__(message)
+        self.help = help
+
+
+class ConfigError(MgcldError):
+    """The configuration, or an option on the command line, cannot be used."""
+
+    exit_code = 78  # EX_CONFIG
+
+
+class SourceError(MgcldError):
+    """A source cannot be opened or stopped delivering; `reason` is one of `REASONS`."""
+
+    exit_code = 66  # EX_NOINPUT
+
+    def __init__(self, message: str, *, reason: Reason = "unknown", help: str = "") -> None:
+        super().__init__(message, help=help)
+        self.reason: Reason = reason
+
+
+class SupportSetError(MgcldError):
+    """The recordings to train from cannot be used."""
+
+    exit_code = 65  # EX_DATAERR
+
+
+class PublishError(MgcldError):
+    """A socket cannot be bound or written."""
+
+    exit_code = 69  # EX_UNAVAILABLE
+
+
+class ModelError(MgcldError):
+    """The encoder or the adapter cannot be used."""
+
+    exit_code = 70  # EX_SOFTWARE
+
+
+class CheckpointError(ModelError):
+    """An adapter or weights file cannot be read or written."""
+
+    exit_code = 74  # EX_IOERR
+
+
+class EncoderMismatch(ModelError):
+    """The adapter was trained with another encoder than the one that is loaded."""
+
+
+class DeviceUnavailable(ModelError):
+    """The requested device is not on this machine."""
+
+
+class WeightsUnavailable(ModelError):
+    """An encoder's weights are not on disk."""

@@ -1,0 +1,138 @@
+"""What the replaceable parts promise: source, encoder, captioner, explainer, sink.
+
+A part is a class whose constructor's keyword arguments are its options in the configuration. Parts import only this
+module, `mgcld.data`, `mgcld.errors` and their own library. Nothing here imports torch.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from mgcld.data import AudioBlock, AudioFeatures, Message
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@runtime_checkable
+class AudioSource(Protocol):
+    """Where sound comes from."""
+
+    @property
+    def live(self) -> bool:
+        """True when the world does not wait: it is reopened when it ends, and windows are dropped when late.
+
+        False for a file: it ends, it can wait, and no window of it is ever dropped.
+        """
+        ...
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        """Open, then yield blocks at the native rate, mono, until the sound ends or the iterator is closed.
+
+        One call is one opening: `first_sample` starts at 0 and counts lost samples too. It yields, raises or returns at
+        least once every few seconds, and closing the iterator releases the device.
+
+        Raises:
+            SourceError: it cannot be opened or read on, with a reason.
+        """
+        ...
+
+    @classmethod
+    def from_address(cls, address: str) -> dict[str, Any]:
+        """The options that `--source name=address` stands for, as the constructor takes them.
+
+        Raises:
+            ConfigError: the address makes no sense for this kind of source.
+        """
+        ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A frozen audio-language model. Everything that the core knows of it is stated here."""
+
+    @property
+    def name(self) -> str:
+        """The name in the configuration, for people."""
+        ...
+
+    @property
+    def sample_rate(self) -> int:
+        """Hertz."""
+        ...
+
+    @property
+    def segment_seconds(self) -> float:
+        """Seconds of sound to one row of the fine features."""
+        ...
+
+    @property
+    def audio_dim(self) -> int:
+        """Size of an audio feature."""
+        ...
+
+    @property
+    def text_dim(self) -> int:
+        """Size of a text feature."""
+        ...
+
+    @property
+    def weights_hash(self) -> str:
+        """sha256 of the weights (hexadecimal): an adapter serves only the encoder that it was trained with."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where it runs: `cpu`, `cuda:0`."""
+        ...
+
+    @property
+    def alignment(self) -> "Tensor":
+        """(audio_dim, text_dim): brings an audio feature into the text space before any training; identity for CLAP."""
+        ...
+
+    @property
+    def tag_names(self) -> Sequence[str]:
+        """Names of `AudioFeatures.tags`; empty without a tag head."""
+        ...
+
+    def embed_audio(self, samples: "Tensor", valid_samples: "Tensor") -> AudioFeatures:
+        """Hear a batch. samples: (batch, samples) at `sample_rate`; valid_samples: (batch,) of them were heard.
+
+        Segments wholly behind the valid samples get weight 0. Any number of samples will do.
+        """
+        ...
+
+    def embed_text(self, texts: Sequence[str]) -> "Tensor":
+        """(texts, text_dim): unit rows."""
+        ...
+
+
+@runtime_checkable
+class Captioner(Protocol):
+    """Writes a sentence about each window. Its constructor takes `encoder`."""
+
+    def caption(self, samples: "Tensor", features: AudioFeatures) -> Sequence[str | None]:
+        """One sentence a window, None where it has nothing to say. samples: (batch, samples)."""
+        ...
+
+
+@runtime_checkable
+class Explainer(Protocol):
+    """Writes what a class sounds like."""
+
+    def explain(self, name: str) -> Sequence[str]:
+        """A few sentences about the class, at least one, each about how it sounds."""
+        ...
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Takes messages elsewhere: a file, a broker. It runs in a thread of its own behind a bounded queue."""
+
+    def take(self, message: Message) -> None:
+        """Deliver one message; an exception is logged and counted."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was taken and let go of everything."""
+        ...

@@ -1,0 +1,1 @@
+"""The method: transport, cache, contrast, and the adapter made of them."""

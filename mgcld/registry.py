@@ -1,0 +1,66 @@
+"""A name in the configuration -> the class behind it: a built-in, an entry point, or `package.module:attribute`."""
+
+import importlib
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal
+
+from mgcld.errors import ConfigError
+
+Kind = Literal["source", "encoder", "captioner", "explainer", "sink"]
+
+BUILT_IN: dict[Kind, dict[str, str]] = {
+    "source": {
+        "file": "mgcld_plugins.sources.file:FileSource",
+        "microphone": "mgcld_plugins.sources.microphone:MicrophoneSource",
+        "rtsp": "mgcld_plugins.sources.rtsp:RtspSource",
+    },
+    "encoder": {"mini": "mgcld_plugins.encoders.mini:MiniEncoder"},
+    "captioner": {
+        "tags": "mgcld_plugins.captioners.tags:TagsCaptioner",
+        "none": "mgcld_plugins.captioners.none:NoCaptioner",
+    },
+    "explainer": {"template": "mgcld_plugins.explainers.template:TemplateExplainer"},
+    "sink": {},
+}
+
+
+def group(kind: Kind) -> str:
+    """The entry-point group in which a package offers parts of this kind: `mgcld.sources` and so on."""
+    return f"mgcld.{kind}s"
+
+
+def names(kind: Kind) -> list[str]:
+    """Every name that can be written in the configuration for this kind of part."""
+    return sorted({*BUILT_IN[kind], *entry_points(group=group(kind)).names})
+
+
+def load(kind: Kind, name: str) -> Any:
+    """The class behind a name; nothing is imported before it is chosen.
+
+    Raises:
+        ConfigError: nobody offers that name, or its module cannot be imported.
+    """
+    target = BUILT_IN[kind].get(name)
+    if target is None and ":" in name:
+        target = name
+    if target is not None:
+        return _load(kind, EntryPoint(name=name, value=target, group=group(kind)))
+    offered = list(entry_points(group=group(kind), name=name))
+    if not offered:
+        raise ConfigError(f"no {kind} is called {name!r}", help=f"known: {', '.join(names(kind)) or 'none'}")
+    return _load(kind, offered[0])
+
+
+def _load(kind: Kind, point: EntryPoint) -> Any:
+    try:
+        module = importlib.import_module(point.module)
+    except ModuleNotFoundError as error:
+        missing = "it" if error.name == point.module else f"{error.name!r}, which it needs,"
+        raise ConfigError(
+            f"{kind} {point.name!r}: cannot import {point.module}: {missing} is not installed",
+            help=f"pip install what provides {error.name!r}",
+        ) from error
+    try:
+        return getattr(module, point.attr)
+    except AttributeError as error:
+        raise ConfigError(f"{kind} {point.name!r}: {point.module} has no {point.attr!r}") from error

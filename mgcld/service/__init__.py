@@ -1,0 +1,1 @@
+"""The daemon: the loop, the messages, the sockets."""

@@ -1,0 +1,1 @@
+"""The replaceable parts that come with mgcld."""

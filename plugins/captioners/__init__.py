@@ -1,0 +1,1 @@
+"""Who writes a sentence about a window."""

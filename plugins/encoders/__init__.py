@@ -1,0 +1,1 @@
+"""Frozen audio-language models."""

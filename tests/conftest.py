@@ -1,0 +1,50 @@
+"""What all tests share: which system packages are here, and how to run `mgcld` as a process."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+REQUIRE_ALL = os.environ.get("MGCLD_REQUIRE_ALL") == "1"
+
+
+def _runs(*command: str) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=30).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _has_portaudio() -> bool:
+    return _runs(sys.executable, "-c", "import sounddevice")
+
+
+def _has_pulseaudio() -> bool:
+    return _runs("pulseaudio", "--version") and Path("/usr/share/alsa/alsa.conf.d").exists()
+
+
+def _has_rtsp_server() -> bool:
+    script = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
+    return _runs("/usr/bin/python3", "-c", script)
+
+
+SYSTEM: dict[str, Callable[[], bool]] = {
+    "portaudio": _has_portaudio,
+    "pulseaudio": _has_pulseaudio,
+    "rtsp-server": _has_rtsp_server,
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, by name, what needs a system package that is absent; with MGCLD_REQUIRE_ALL=1 it runs and fails."""
+    here: dict[str, bool] = {}
+    for item in items:
+        for mark in item.iter_markers("system"):
+            name = mark.args[0]
+            if name not in here:
+                here[name] = SYSTEM[name]()
+            if not here[name] and not REQUIRE_ALL:
+                item.add_marker(pytest.mark.skip(reason=f"needs the system package {name}: run `make test` as root"))
