@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Clock = Literal["adc", "rtcp", "arrival", "file"]
 Flag = Literal["silent", "clipped", "late", "partial"]
+State = Literal["connecting", "live", "stalled", "lost", "absent", "failed", "ended"]
 
 NANOSECONDS = 1_000_000_000
 
@@ -138,6 +139,32 @@ class Prediction:
         """(class, probability), most probable first, `unknown` among them."""
         pairs = [*zip(self.classes, self.p, strict=True), ("unknown", self.unknown)]
         return tuple(sorted(pairs, key=lambda pair: -pair[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """How one source is doing."""
+
+    source: str
+    """The source's name in the configuration."""
+    state: State
+    """`live` only after sound has arrived; `ended` and `failed` are final."""
+    since_ns: int
+    """When the state began (nanoseconds since the Unix epoch, UTC)."""
+    reason: str | None = None
+    """Why it is not live: one of `mgcld.errors.REASONS`."""
+    hint: str | None = None
+    """What a person can do about it; never holds a credential."""
+    restarts: int = 0
+    """Times it was opened again."""
+    next_retry_ns: int | None = None
+    """When it will be opened again (nanoseconds since the Unix epoch, UTC)."""
+    bytes_per_s: float = 0.0
+    """Audio received lately (bytes a second, as 32-bit mono at the native rate)."""
+    level_dbfs: float | None = None
+    """Level of the newest window (dB relative to full scale); None is digital silence or nothing yet."""
+    drops: int = 0
+    """Windows thrown away so far because inference fell behind."""
 
 
 @dataclass(frozen=True, slots=True)
