@@ -1,0 +1,31 @@
+"""The text half of `mini`: a table of word pieces, summed and normalised."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from torch import Tensor
+from torch.nn.functional import normalize
+
+UNKNOWN = 0
+
+
+class TextTable:
+    """A static text tower: the same word always weighs the same."""
+
+    def __init__(self, table: Float[Tensor, "pieces text"], vocabulary: Sequence[str]) -> None:
+        self.table = table
+        pieces = {piece: index for index, piece in enumerate(vocabulary)}
+        self._tokenizer = Tokenizer(models.WordPiece(pieces, unk_token="[UNK]"))
+        self._tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+        self._tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+
+    def __call__(self, texts: Sequence[str]) -> Float[Tensor, "texts text"]:
+        """Unit rows; a text without a single known piece is the vector of `unknown`."""
+        rows = [self.table[self._known(encoding.ids)].sum(0) for encoding in self._tokenizer.encode_batch(list(texts))]
+        return normalize(torch.stack(rows), dim=-1)
+
+    @staticmethod
+    def _known(ids: Sequence[int]) -> list[int]:
+        return [piece for piece in ids if piece != UNKNOWN] or [UNKNOWN]

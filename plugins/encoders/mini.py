@@ -1,0 +1,144 @@
+"""`mini`, the embedded encoder: 16 kHz, 0.32 s segments, 640 audio and 256 text dimensions, 8 MB, a few ms a window.
+
+A segment's feature is three parts side by side: acoustic, semantic (the text space) and a profile of tag probabilities.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from mgcld.data import AudioFeatures
+from mgcld.errors import CheckpointError, WeightsUnavailable
+
+from ._device import chosen_device
+from ._mini_audio import SAMPLE_RATE, SEGMENT_SAMPLES, WINDOW_SAMPLES, AudioNet, LogMel, segments_of
+from ._mini_text import TextTable
+
+WEIGHTS = Path(__file__).with_name("mini.safetensors")
+QUIETEST = 0.02
+"""The least share of a segment that the tag head calls silence."""
+
+
+class MiniEncoder:
+    """Everything that `mgcld.interfaces.Encoder` promises, from one file beside this one."""
+
+    name = "mini"
+    sample_rate = SAMPLE_RATE
+    segment_seconds = SEGMENT_SAMPLES / SAMPLE_RATE
+
+    def __init__(self, device: str = "auto", weights: Path = WEIGHTS) -> None:
+        """Load the weights.
+
+        Raises:
+            WeightsUnavailable: no such file.
+            CheckpointError: the file is not mini's.
+            DeviceUnavailable: no such device on this machine.
+        """
+        self._device = chosen_device(device)
+        tensors, notes = _read(weights)
+        self.weights_hash = hashlib.sha256(weights.read_bytes()).hexdigest()
+        config = json.loads(notes["config"])
+        self.tag_names: Sequence[str] = tuple(json.loads(notes["tag_names"]))
+        self._silence = self.tag_names.index("Silence")
+        self._shares: list[float] = config["weights"]
+        self._profile = tensors["text.profile"].to(self._device)
+        self._text = TextTable(tensors["text.table"].to(self._device), notes["vocab"].split("\n"))
+        self._log_mel = LogMel().to(self._device)
+        self._net = _audio_net(config["net"], tensors).to(self._device)
+        acoustic, text, profile = config["net"]["acoustic"], config["net"]["text"], self._profile.shape[1]
+        self.audio_dim, self.text_dim = acoustic + text + profile, text
+        self._alignment = torch.zeros(self.audio_dim, text, device=self._device)
+        self._alignment[acoustic : acoustic + text] = torch.eye(text) / math.sqrt(self._shares[1])
+
+    @property
+    def device(self) -> str:
+        """Where it runs: `cpu`, `cuda:0`."""
+        return str(self._device)
+
+    @property
+    def alignment(self) -> Float[Tensor, "audio text"]:
+        """Picks the semantic part out of a feature, so that an aligned coarse feature has unit length."""
+        return self._alignment
+
+    @torch.no_grad()
+    def embed_audio(
+        self, samples: Float[Tensor, "batch samples"], valid_samples: Int[Tensor, " batch"]
+    ) -> AudioFeatures:
+        """Hear a batch; a part's scale is such that each has its share in the (unit) coarse feature."""
+        samples = samples.to(self._device, torch.float32)
+        short = max(WINDOW_SAMPLES - samples.shape[1], 0)
+        *parts, tags = self._net(self._log_mel(torch.nn.functional.pad(samples, (0, short))))
+        heard = _heard(valid_samples.to(self._device), segments_of(samples.shape[1]))
+        loud = (1 - tags[..., self._silence : self._silence + 1]).clamp_min(QUIETEST)
+        parts = [*parts, tags.sqrt() @ self._profile * loud]
+        fine = torch.cat([math.sqrt(s) * _scaled(p, heard) for s, p in zip(self._shares, parts, strict=True)], -1)
+        length = fine.norm(dim=-1)
+        return AudioFeatures(
+            fine=fine,
+            weights=length / length.sum(1, keepdim=True),
+            coarse=torch.nn.functional.normalize(_mean(fine, heard)[:, 0], dim=-1),
+            tags=0.5 * (tags * heard).amax(1) + 0.5 * _mean(tags, heard)[:, 0],
+        )
+
+    @torch.no_grad()
+    def embed_text(self, texts: Sequence[str]) -> Float[Tensor, "texts text"]:
+        """Unit rows."""
+        return self._text(texts)
+
+
+def _heard(valid_samples: Int[Tensor, " batch"], segments: int) -> Float[Tensor, "batch segments 1"]:
+    """1 for a segment that holds a valid sample, 0 for padding; the first always counts."""
+    starts = torch.arange(segments, device=valid_samples.device) * SEGMENT_SAMPLES
+    heard = starts[None] < valid_samples[:, None].clamp_min(1)
+    return heard[..., None].float()
+
+
+def _mean(
+    rows: Float[Tensor, "batch segments dim"], heard: Float[Tensor, "batch segments 1"]
+) -> Float[Tensor, "batch 1 dim"]:
+    return (rows * heard).sum(1, keepdim=True) / heard.sum(1, keepdim=True)
+
+
+def _scaled(
+    part: Float[Tensor, "batch segments dim"], heard: Float[Tensor, "batch segments 1"]
+) -> Float[Tensor, "batch segments dim"]:
+    """The part with a mean of unit length, and nothing where nothing was heard."""
+    length = _mean(part, heard).norm(dim=-1, keepdim=True).clamp_min(1e-6)
+    return part * heard / length
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors (int8 rows times their scales) and notes of a weights file."""
+    if not path.is_file():
+        raise WeightsUnavailable(f"mini's weights are not at {path}", help="install mgcld again")
+    try:
+        with safe_open(path, "pt") as file:
+            notes: dict[str, str] = file.metadata() or {}
+            raw = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is not a safetensors file: {error}", help="install mgcld again") from error
+    if "config" not in notes or "tag_names" not in notes:
+        raise CheckpointError(f"{path} does not hold mini's weights", help="leave `weights` out of the configuration")
+    names = [name for name in raw if not name.endswith(".scale")]
+    return {name: _float(raw[name], raw.get(f"{name}.scale")) for name in names}, notes
+
+
+def _float(value: Tensor, scale: Tensor | None) -> Tensor:
+    if scale is None:
+        return value.float()
+    return value.float() * scale.float().view(-1, *[1] * (value.dim() - 1))
+
+
+def _audio_net(options: dict[str, Any], tensors: dict[str, Tensor]) -> AudioNet:
+    net: Any = AudioNet(**options)  # Any: torch's annotations do not know `to(memory_format=...)`
+    net.load_state_dict({name.removeprefix("audio."): t for name, t in tensors.items() if name.startswith("audio.")})
+    placed: AudioNet = net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    return placed
