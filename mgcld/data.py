@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Clock = Literal["adc", "rtcp", "arrival", "file"]
 Flag = Literal["silent", "clipped", "late", "partial"]
 State = Literal["connecting", "live", "stalled", "lost", "absent", "failed", "ended"]
+MessageKind = Literal["prob", "event", "health", "meta"]
 
 NANOSECONDS = 1_000_000_000
 
@@ -171,7 +172,7 @@ class SourceStatus:
 class Message:
     """What goes to subscribers and sinks (wire.md): a topic and two JSON objects."""
 
-    kind: Literal["prob", "event", "health", "meta"]
+    kind: MessageKind
     topic: str
     """Ends in `/`, so that no topic is the prefix of another's name."""
     header: Mapping[str, Any]

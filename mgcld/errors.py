@@ -5,6 +5,8 @@ MgcldError
 ├── SourceError          a source cannot be opened or read; carries one of `REASONS`
 ├── SupportSetError      the recordings to train from cannot be used
 ├── PublishError         a socket cannot be bound or written
+├── MessageError         what came over the bus is no message
+├── ReceiveTimeout       nothing came over the bus for too long
 └── ModelError
     ├── CheckpointError      an adapter or weights file cannot be read or written
     ├── EncoderMismatch      the adapter was trained with another encoder
@@ -56,6 +58,18 @@ class PublishError(MgcldError):
     """A socket cannot be bound or written."""
 
     exit_code = 69  # EX_UNAVAILABLE
+
+
+class MessageError(MgcldError):
+    """What came over the bus is no message of this version."""
+
+    exit_code = 76  # EX_PROTOCOL
+
+
+class ReceiveTimeout(MgcldError, TimeoutError):
+    """Nothing came over the bus for as long as the caller wanted to wait."""
+
+    exit_code = 75  # EX_TEMPFAIL
 
 
 class ModelError(MgcldError):
