@@ -112,7 +112,8 @@ def _scaled(
 ) -> Float[Tensor, "batch segments dim"]:
     """The part with a mean of unit length, and nothing where nothing was heard."""
     length = _mean(part, heard).norm(dim=-1, keepdim=True).clamp_min(1e-6)
-    return part * heard / length
+    scaled: Tensor = part * heard / length
+    return scaled
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

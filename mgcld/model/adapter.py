@@ -1,0 +1,96 @@
+"""The adapter: everything that training made, in one immutable object that turns features into predictions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from mgcld.data import Features, Prediction
+from mgcld.model.cache import Keys
+from mgcld.model.calibration import Calibration, probabilities
+from mgcld.model.contrast import Explanations, Fusion
+from mgcld.model.options import MethodOptions
+from mgcld.model.parts import Parts, cache_logits, closeness, contrast_logits, query_of, similarities, total
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What an adapter was made with: it serves only where the same encoder listens."""
+
+    encoder: str
+    """The encoder's name."""
+    weights_hash: str
+    """sha256 of its weights."""
+    captioner: str
+    """The captioner's name."""
+    window_seconds: float
+    """Length of a window (seconds)."""
+    mgcld: str
+    """Version that trained it."""
+    report: Mapping[str, Any] = field(default_factory=dict)
+    """The training report."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Adapter:
+    """A trained multi-grained adapter with its precomputed support cache."""
+
+    classes: tuple[str, ...]
+    """In the order of every tensor and every message."""
+    options: MethodOptions
+    keys: Keys
+    """The support set."""
+    values: Float[Tensor, "shots classes"]
+    """One-hot classes of the keys."""
+    background: Keys | None
+    """Shots of "none of these"."""
+    explanations: Explanations
+    sentences: tuple[tuple[str, ...], ...]
+    """The explanations in words, class by class."""
+    fusion: Fusion
+    calibration: Calibration
+    provenance: Provenance
+
+    def to(self, device: str) -> "Adapter":
+        """The same adapter on another device."""
+        return replace(
+            self,
+            keys=self.keys.to(device),
+            values=self.values.to(device),
+            background=None if self.background is None else self.background.to(device),
+            explanations=self.explanations.to(device),
+            fusion=self.fusion.to(device),
+        )
+
+    @torch.no_grad()
+    def predict(self, features: Features, silent: Bool[Tensor, " batch"]) -> list[Prediction]:
+        """One prediction a window; a silent window is unknown."""
+        query, caption = query_of(features)
+        near = similarities(query, self.keys, self.options)
+        parts = Parts(
+            *cache_logits(near, self.values, self.options),
+            *contrast_logits(self.fusion, query, caption, self.explanations, self.options),
+        )
+        p, unknown = probabilities(
+            total(parts, self.options),
+            closeness(near, self.values, self.options),
+            self._background_closeness(query),
+            silent.to(self.values.device),
+            self.calibration,
+        )
+        return [self._prediction(parts, p, unknown, i, caption) for i, caption in enumerate(features.captions)]
+
+    def _background_closeness(self, query: Keys) -> Float[Tensor, " batch"] | None:
+        """To the nearest background shot: each is a class of its own, since backgrounds have nothing in common."""
+        if self.background is None:
+            return None
+        near = similarities(query, self.background, self.options)
+        each = torch.eye(len(self.background), device=near.coarse.device)
+        return closeness(near, each, self.options).amax(1)
+
+    def _prediction(self, parts: Parts, p: Tensor, unknown: Tensor, i: int, caption: str | None) -> Prediction:
+        named = {name: tuple(getattr(parts, name)[i].tolist()) for name in Parts.__slots__}
+        return Prediction(self.classes, tuple(p[i].tolist()), float(unknown[i]), named, caption)

@@ -1,0 +1,96 @@
+"""The multi-grained key-value cache: shots are keys, their classes values (eq. 1-12)."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from mgcld.data import AudioFeatures
+from mgcld.model.options import MethodOptions
+from mgcld.model.transport import cosine, transported_similarity
+
+CELLS = 4_000_000
+"""At most about so many costs at once (16 MB), so that a large support set does not need a large machine."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Keys:
+    """Shots as the cache holds them: unit rows, ready to be compared."""
+
+    coarse: Float[Tensor, "shots audio"]
+    """R_a^c of each shot."""
+    fine: Float[Tensor, "shots segments audio"]
+    """R_a^f of each shot; zeros behind its last segment."""
+    weights: Float[Tensor, "shots segments"]
+    """Each segment's share of its shot, rows sum to 1; 0 is padding."""
+
+    def __len__(self) -> int:
+        return len(self.coarse)
+
+    def __getitem__(self, chosen: Tensor) -> "Keys":
+        return Keys(self.coarse[chosen], self.fine[chosen], self.weights[chosen])
+
+    def to(self, device: str) -> "Keys":
+        """The same keys on another device."""
+        return Keys(self.coarse.to(device), self.fine.to(device), self.weights.to(device))
+
+
+def keys_of(features: AudioFeatures) -> Keys:
+    """Normalise features once, so that comparing them later is one product."""
+    unit = torch.nn.functional.normalize
+    return Keys(unit(features.coarse.float(), dim=-1), unit(features.fine.float(), dim=-1), features.weights.float())
+
+
+def marginals(weights: Float[Tensor, "batch segments"], options: MethodOptions) -> Float[Tensor, "batch segments"]:
+    """How much mass each segment carries; padding carries none."""
+    if options.marginals == "encoder":
+        return weights
+    heard = (weights > 0).float()
+    return heard / heard.sum(1, keepdim=True)
+
+
+def coarse_similarity(query: Keys, keys: Keys) -> Float[Tensor, "batch shots"]:
+    """cos(R^c_test, R^c_train) (eq. 1)."""
+    return query.coarse @ keys.coarse.T
+
+
+def fine_similarity(query: Keys, keys: Keys, options: MethodOptions) -> Float[Tensor, "batch shots"]:
+    """Sim_OT(R^f_test, R^f_train) of every pair (eq. 3-9)."""
+    cells = len(keys) * keys.fine.shape[1] * query.fine.shape[1]
+    parts = torch.split(torch.arange(len(query), device=query.coarse.device), max(1, CELLS // cells))
+    return torch.cat([_fine_similarity(query[part], keys, options) for part in parts])
+
+
+def _fine_similarity(query: Keys, keys: Keys, options: MethodOptions) -> Float[Tensor, "batch shots"]:
+    return transported_similarity(
+        cosine(query.fine[:, None], keys.fine[None]),
+        marginals(query.weights, options)[:, None].expand(-1, len(keys), -1),
+        marginals(keys.weights, options)[None].expand(len(query), -1, -1),
+        epsilon=options.epsilon,
+        iterations=options.iterations,
+        tolerance=options.tolerance,
+    )
+
+
+def affinity(similarity: Float[Tensor, "batch shots"], beta: float) -> Float[Tensor, "batch shots"]:
+    """φ(x) = exp(-β (1 - x)), in (0, 1] (eq. 1, 10)."""
+    return torch.exp(-beta * (1 - similarity))
+
+
+def evidence(
+    similarity: Float[Tensor, "batch shots"],
+    values: Float[Tensor, "shots classes"],
+    options: MethodOptions,
+    *,
+    masked: Bool[Tensor, "batch shots"] | None = None,
+) -> Float[Tensor, "batch classes"]:
+    """Pro = φ(similarity) V: what the shots say for each class (eq. 2, 11); the mean over a class's shots where asked.
+
+    A masked pair says nothing and does not count: a training query's own key.
+    """
+    counted = torch.ones_like(similarity) if masked is None else (~masked).float()
+    total = (affinity(similarity, options.beta) * counted) @ values
+    if options.cache_sum == "sum":
+        return total
+    return total / (counted @ values).clamp_min(1)

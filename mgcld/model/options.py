@@ -1,0 +1,66 @@
+"""Every choice of the method in one frozen record, and the two presets: `paper` and `mgcl+`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mgcld.model.transport import Gradient
+
+Mode = Literal["paper", "mgcl+"]
+
+
+@dataclass(frozen=True, slots=True)
+class MethodOptions:
+    """The defaults are the paper's; where it is silent, our reading of it."""
+
+    mode: Mode = "paper"
+    """Which preset this began as."""
+    beta: float = 5.0
+    """Sharpness of the cache: φ(x) = exp(-β (1 - x))."""
+    alpha: float = 1.1
+    """Weight of the cache against the contrast (eq. 21)."""
+    epsilon: float = 0.1
+    """Entropy of the transport, in units of cosine."""
+    iterations: int = 100
+    """At most so many Sinkhorn iterations."""
+    tolerance: float = 1e-3
+    """A problem stops when its row sums are this close."""
+    marginals: Literal["uniform", "encoder"] = "uniform"
+    """How much mass an audio segment carries: all alike, or what the encoder says that it tells."""
+    cache_sum: Literal["sum", "mean"] = "sum"
+    """Over a class's shots."""
+    salience: Literal["clamped", "softmax"] = "clamped"
+    """How explanations are weighted in eq. 14: the similarities themselves, or their softmax."""
+    salience_temperature: float = 0.1
+    """Of the softmax."""
+    contrast_scale: float = 1.0
+    """Multiplies the contrast."""
+    initialisation: Literal["aligned", "default"] = "aligned"
+    """Where W_c, W_p and W_f begin: at the encoder's alignment, or at random."""
+    audio_share: float = 0.5
+    """The audio's share g of an aligned fusion; the caption has 1 - g."""
+    self_match: Literal["keep", "mask"] = "keep"
+    """Whether a training query meets its own key in the cache."""
+    steps: int = 20
+    """Full-batch steps of Adam."""
+    learning_rate: float = 1e-4
+    """Of Adam."""
+    decay: float = 0.0
+    """Pull of the weights towards where they began."""
+    plan_gradient: Gradient = "detached"
+    """Whether the gradient goes through the plan."""
+    selected: bool = False
+    """Whether `contrast_scale` and `steps` are chosen by leave-one-out on the support set."""
+
+
+PAPER = MethodOptions()
+
+MGCL_PLUS = MethodOptions(
+    mode="mgcl+",
+    marginals="encoder",
+    cache_sum="mean",
+    salience="softmax",
+    self_match="mask",
+    selected=True,
+)
+
+PRESETS: dict[Mode, MethodOptions] = {"paper": PAPER, "mgcl+": MGCL_PLUS}
