@@ -26,7 +26,7 @@ SUBSCRIBER_MESSAGES = 1000
 SUBSCRIPTION_BYTES = 4096
 """A subscription is a topic: whoever sends more at once is disconnected."""
 SUBSCRIPTIONS_WAITING = 10
-"""So many of one subscriber's subscriptions come in at once; the others wait on its side, where a flood does no harm."""
+"""So many subscriptions of one subscriber come in at once; the others wait on its side, where a flood is harmless."""
 HEAR_FRAMES = 1000
 """So many subscriptions are read at once."""
 HEAR_SECONDS = 0.05
@@ -56,9 +56,6 @@ class Publisher:
         self._hear_at = 0.0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._wake, self._woken = socket.socketpair()
-        self._wake.setblocking(False)
-        self._woken.setblocking(False)
 
     def start(self) -> None:
         """Bind, and publish from now on.
@@ -74,6 +71,9 @@ class Publisher:
         except PublishError:
             self._context.destroy(linger=0)
             raise
+        self._wake, self._woken = socket.socketpair()
+        self._wake.setblocking(False)
+        self._woken.setblocking(False)
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._thread.start()
         logger.info("publishing on %s", self.endpoint)
@@ -94,14 +94,15 @@ class Publisher:
 
     def close(self, timeout: float = 2.0) -> None:
         """Send what is queued and let go of the address; a thread that hangs is left after `timeout` seconds."""
+        if self._thread is None:
+            return
         self._stopping.set()
         self._wake_up()
-        if self._thread is not None:
-            self._thread.join(timeout)
-            if self._thread.is_alive():
-                logger.error("publisher: did not end in %.1f s", timeout)
-                return
-            self._context.term()  # waits for what lingers, LINGER_MS at most
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            logger.error("publisher: did not end in %.1f s", timeout)
+            return
+        self._context.term()  # waits for what lingers, LINGER_MS at most
         self._wake.close()
         self._woken.close()
 
@@ -113,6 +114,8 @@ class Publisher:
         self.close()
 
     def _wake_up(self) -> None:
+        if self._thread is None:
+            return  # not started yet: it will look at the queue first
         with contextlib.suppress(OSError):  # many wake-ups wait already, or it is closed
             self._wake.send(b"\0")
 
@@ -122,17 +125,17 @@ class Publisher:
         try:
             self._serve()
         except Exception as error:
-            self.failed = error
             logger.exception("publisher: nothing is published on %s any more", self.endpoint)
+            self.failed = error
         finally:
             self._leave()
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
-            self._wait()
             self._send_queued()
             if time.monotonic() >= self._hear_at:
                 self._hear_subscribers()
+            self._wait()
         self._send_queued()
 
     def _leave(self) -> None:

@@ -1,0 +1,228 @@
+"""The Python way to listen: what was lost, what was started anew, and when to give up."""
+
+import gc
+import json
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import zmq
+
+from mgcld import client, config
+from mgcld.client import Received, Subscription, subscribe
+from mgcld.data import Message
+from mgcld.errors import ConfigError, ReceiveTimeout
+from mgcld.service import wire
+from mgcld.service.publisher import Publisher
+
+BODY = {"p": [0.75, 0.0], "unknown": 0.25, "top": [["siren", 0.75], ["unknown", 0.25], ["rain", 0.0]]}
+
+
+@pytest.fixture
+def stamper() -> wire.Stamper:
+    return wire.Stamper("attic")
+
+
+@pytest.fixture
+def bus() -> Iterator[Publisher]:
+    with Publisher("tcp://127.0.0.1:*") as started:
+        yield started
+
+
+def prob(source: str = "mic1") -> Message:
+    header = {"source": source, "t_start_ns": 1_700_000_000_500_000_000, "t_end_ns": 1_700_000_005_500_000_000}
+    return Message("prob", wire.topic("prob", source), header, BODY)
+
+
+def meta() -> Message:
+    return wire.meta(wire.Meta(["siren", "rain"], [0.5, 0.5], "mini", None, "0a1b", 5.0, 5.0))
+
+
+def node() -> Message:
+    return wire.node_health(wire.NodeStatus(None, 0, 0.0, 1, None, {"live": 1}))
+
+
+def joined(bus: Publisher, stamper: wire.Stamper, **options: Any) -> Subscription:
+    """A subscription that has arrived: nobody knows when, before something is heard."""
+    options["kinds"] = (*options.get("kinds", ("prob",)), "meta")
+    subscription = subscribe(bus.endpoint, **{"timeout_seconds": 20, **options})
+    bus.publish(stamper.stamp(meta()))
+    assert next(subscription).kind == "meta"
+    return subscription
+
+
+def test_a_message_has_its_facts_at_hand(bus: Publisher, stamper: wire.Stamper) -> None:
+    with joined(bus, stamper) as messages:
+        bus.publish(stamper.stamp(prob("küche/1")))
+        message = next(messages)
+    assert message.source == "küche/1" == message.header["source"]
+    assert message.top[0] == ("siren", 0.75)
+    assert message.unknown == 0.25
+    assert message.start == datetime(2023, 11, 14, 22, 13, 20, 500_000, UTC)
+    assert message.end is not None
+    assert (message.end - message.start).total_seconds() == 5
+    assert (message.lost, message.restarted) == (0, False)
+
+
+def test_what_is_no_prob_has_no_such_facts(bus: Publisher, stamper: wire.Stamper) -> None:
+    bus.publish(stamper.stamp(node()))
+    with subscribe(bus.endpoint, ["health"], timeout_seconds=20) as messages:
+        message = next(messages)
+    assert message.source == "node"
+    assert (message.top, message.unknown, message.start, message.end) == ([], None, None, None)
+    assert Received("meta", "mgcl/v1/meta/", {}, {}).source is None
+
+
+def test_only_what_was_asked_for_is_heard(bus: Publisher, stamper: wire.Stamper) -> None:
+    with joined(bus, stamper, kinds=["prob"], sources=["mic1"]) as messages:
+        for message in (prob("mic10"), node(), prob("mic1")):
+            bus.publish(stamper.stamp(message))
+        heard = next(messages)
+    assert (heard.source, heard.lost) == ("mic1", 0)
+
+
+def test_one_name_alone_needs_no_list(bus: Publisher, stamper: wire.Stamper) -> None:
+    bus.publish(stamper.stamp(node()))
+    with subscribe(bus.endpoint, "health", "node", 20) as messages:
+        assert next(messages).source == "node"
+
+
+def test_loss_is_reported_when_seq_jumps(bus: Publisher, stamper: wire.Stamper) -> None:
+    with joined(bus, stamper) as messages:
+        stamped = [stamper.stamp(prob(source)) for source in ("mic1", "mic1", "mic1", "mic2", "mic1")]
+        for index in (0, 3, 4):
+            bus.publish(stamped[index])
+        assert [(m.source, m.lost) for m in (next(messages), next(messages), next(messages))] == [
+            ("mic1", 0),
+            ("mic2", 0),
+            ("mic1", 2),
+        ]
+
+
+def test_joining_in_the_middle_is_no_loss(bus: Publisher, stamper: wire.Stamper) -> None:
+    for _ in range(5):
+        stamper.stamp(prob())  # went out before we came
+    with joined(bus, stamper) as messages:
+        bus.publish(stamper.stamp(prob()))
+        message = next(messages)
+    assert (message.header["seq"], message.lost) == (5, 0)
+
+
+def test_a_replay_for_somebody_else_is_neither_loss_nor_news(bus: Publisher, stamper: wire.Stamper) -> None:
+    with joined(bus, stamper) as messages:
+        with subscribe(bus.endpoint, ["meta"], timeout_seconds=20) as other:
+            next(other)
+        bus.publish(stamper.stamp(prob()))
+        assert next(messages).kind == "prob"
+        bus.publish(stamper.stamp(meta()))
+        message = next(messages)
+    assert (message.kind, message.header["seq"], message.lost) == ("meta", 1, 0)
+
+
+def test_a_restart_is_recognised_by_boot_id_and_is_no_loss(stamper: wire.Stamper) -> None:
+    with Publisher("tcp://127.0.0.1:*") as bus:
+        messages = joined(bus, stamper)
+        for _ in range(3):
+            bus.publish(stamper.stamp(prob()))
+            assert not next(messages).restarted
+    again = wire.Stamper("attic")
+    with Publisher(bus.endpoint) as bus, messages:
+        bus.publish(again.stamp(meta()))
+        again.stamp(prob())  # went out before we were back
+        first = next(messages)
+        assert (first.kind, first.restarted, first.lost) == ("meta", True, 0)
+        bus.publish(again.stamp(prob()))
+        second = next(messages)
+        assert (second.header["seq"], second.restarted, second.lost) == (1, False, 1)
+
+
+def test_waiting_for_nothing_ends_with_a_clear_error_and_may_go_on(bus: Publisher, stamper: wire.Stamper) -> None:
+    with joined(bus, stamper, timeout_seconds=1) as messages:
+        with pytest.raises(ReceiveTimeout, match="nothing was heard for 1 s") as given_up:
+            next(messages)
+        assert isinstance(given_up.value, TimeoutError)
+        assert given_up.value.help
+        bus.publish(stamper.stamp(prob()))
+        assert next(messages).source == "mic1"
+
+
+def test_a_daemon_may_start_later_than_its_listeners(bus: Publisher, stamper: wire.Stamper) -> None:
+    endpoint = bus.endpoint
+    bus.close()
+    with subscribe(endpoint, ["meta"], timeout_seconds=20) as messages, Publisher(endpoint) as late:
+        late.publish(stamper.stamp(meta()))
+        assert next(messages).kind == "meta"
+
+
+def test_malformed_messages_are_skipped_named_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    good = wire.frames(wire.Stamper("attic").stamp(prob()))
+    header = json.loads(good[1])
+    bad = [
+        good[:1],
+        [*good, b"{}"],
+        [good[0], good[1], b"["],
+        [good[0], good[1], b"[" * 100_000],
+        [good[0], b"[]", good[2]],
+        [good[0], good[1], b"7"],
+        [good[0], json.dumps(header | {"seq": "1"}).encode(), good[2]],
+        [good[0], json.dumps(header | {"boot_id": []}).encode(), good[2]],
+        [good[0], json.dumps(header | {"schema": "mgcl.prob/2"}).encode(), good[2]],
+        [b"mgcl/v1/prob/\xff/", good[1], good[2]],
+    ]
+    with zmq.Context() as context, context.socket(zmq.XPUB) as bus:
+        port = bus.bind_to_random_port("tcp://127.0.0.1")
+        with subscribe(f"tcp://127.0.0.1:{port}", timeout_seconds=20) as messages:
+            assert bus.poll(20_000)
+            for frames in [*bad, good]:
+                bus.send_multipart(frames)
+            assert next(messages).source == "mic1"
+            assert messages.malformed == len(bad)
+    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == len(bad)
+
+
+def test_leaving_the_loop_closes_the_socket(bus: Publisher, stamper: wire.Stamper) -> None:
+    messages = joined(bus, stamper)
+    socket = messages._socket
+    bus.publish(stamper.stamp(prob()))
+    for message in messages:
+        assert message.source == "mic1"
+        break
+    del messages
+    gc.collect()
+    assert socket.closed
+
+
+def test_a_closed_subscription_has_ended(bus: Publisher) -> None:
+    messages = subscribe(bus.endpoint)
+    messages.close()
+    assert list(messages) == []
+
+
+@pytest.mark.parametrize("endpoint", ["", "5765", "http://127.0.0.1:5765", "tcp://127.0.0.1"])
+def test_an_address_that_is_none_is_a_named_error(endpoint: str) -> None:
+    with pytest.raises(ConfigError, match="cannot listen") as refusal:
+        subscribe(endpoint)
+    assert refusal.value.help
+
+
+def test_a_kind_that_is_none_is_a_named_error() -> None:
+    with pytest.raises(ConfigError, match="'probs'"):
+        subscribe(kinds=["probs"])
+
+
+def test_the_client_knows_the_default_address() -> None:
+    assert client.DEFAULT_ENDPOINT == config.DEFAULT_ENDPOINT
+
+
+def test_the_client_loads_nothing_heavy() -> None:
+    began = time.monotonic()
+    code = "import sys, mgcld.client; print(*{m.partition('.')[0] for m in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "numpy", "pydantic", "transformers"} & {*loaded}
+    assert time.monotonic() - began < 20
