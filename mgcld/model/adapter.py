@@ -77,13 +77,13 @@ class Adapter:
         p, unknown = probabilities(
             total(parts, self.options),
             closeness(near, self.values, self.options),
-            self._background_closeness(query),
+            self.background_closeness(query),
             silent.to(self.values.device),
             self.calibration,
         )
         return [self._prediction(parts, p, unknown, i, caption) for i, caption in enumerate(features.captions)]
 
-    def _background_closeness(self, query: Keys) -> Float[Tensor, " batch"] | None:
+    def background_closeness(self, query: Keys) -> Float[Tensor, " batch"] | None:
         """To the nearest background shot: each is a class of its own, since backgrounds have nothing in common."""
         if self.background is None:
             return None

@@ -1,7 +1,7 @@
 """From logits to honest probabilities: a temperature, and the chance that a window holds none of the classes.
 
-The rule for `unknown` (simple on purpose): a window's closeness c is the nearest class's mean affinity read as a cosine.
-Between the closeness that a class's own recordings reach when they are left out (their lowest tenth, P) and the
+The rule for `unknown` is simple on purpose. A window's closeness c is the nearest class's mean affinity, read as a
+cosine. Between the closeness that a class's own recordings reach when they are left out (their lowest tenth, P) and the
 closeness that foreign sounds reach (their highest tenth, N: other classes' shots with their own class left out,
 `_background`, generated noise) lies the threshold: half way, but never more than REACH below P.
     P(known) = sigmoid((c - threshold) / width) * sigmoid((c - closeness to the nearest background shot) / width)
@@ -47,7 +47,7 @@ def known_threshold(own: Float[Tensor, " shots"] | None, foreign: Float[Tensor, 
 
 
 def fitted_temperature(logits: Float[Tensor, "shots classes"], labels: Tensor) -> float:
-    """The temperature of least cross entropy on left-out shots, from a fixed ladder (1 to 64, kept off the extremes)."""
+    """The temperature of least cross entropy on left-out shots, on a ladder from 1 to 64."""
     ladder = torch.logspace(0, 6, 49, base=2, dtype=torch.float64)
     losses = [torch.nn.functional.cross_entropy(logits.double() * t, labels) for t in ladder]
     return float(ladder[int(torch.stack(losses).argmin())])

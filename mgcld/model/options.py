@@ -58,6 +58,7 @@ MGCL_PLUS = MethodOptions(
     mode="mgcl+",
     marginals="encoder",
     cache_sum="mean",
+    contrast_scale=0.25,  # a contrast as wide as the cache would outvote the shots
     salience="softmax",
     self_match="mask",
     selected=True,

@@ -1,0 +1,117 @@
+"""Leave one out: what the adapter says of recordings that it was not made with.
+
+In each round one shot of every class that has at least two is left out, the adapter is made from the rest, and the
+left-out shots are its queries. The choice of `contrast_scale` and `steps`, the temperature, the threshold of `unknown`
+and the accuracy in the report come from these answers only.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from mgcld.model.contrast import Explanations
+from mgcld.model.options import MethodOptions
+from mgcld.model.parts import Parts, cache_logits, closeness, contrast_logits, total
+from mgcld.training.fit import new_fusion, training
+from mgcld.training.material import Material
+
+MOST_ROUNDS = 10
+"""A class with more shots leaves out several of them in a round."""
+STEPS = (0, 10, 20, 40)
+"""Numbers of steps to choose from."""
+SCALES = (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0)
+"""Contrast scales to choose from."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LeftOut:
+    """The answers about left-out shots; a row for each shot that was left out once."""
+
+    shots: Int[Tensor, " queries"]
+    """Index of each query among the material's shots."""
+    parts: dict[int, Parts]
+    """After so many steps of training -> what each part said."""
+    near: Float[Tensor, "queries classes"]
+    """Closeness of each query to each class."""
+
+
+def rounds(labels: Int[Tensor, " shots"]) -> list[Int[Tensor, " left"]]:
+    """Which shots are left out in each round; shots alone in their class never are."""
+    turns: dict[int, list[int]] = {}
+    for label in torch.unique(labels).tolist():
+        shots = (labels == label).nonzero()[:, 0].tolist()
+        for i, shot in enumerate(shots if len(shots) > 1 else []):
+            turns.setdefault(i % MOST_ROUNDS, []).append(shot)
+    return [torch.tensor(turns[i], device=labels.device) for i in sorted(turns)]
+
+
+def leave_one_out(
+    alignment: Float[Tensor, "audio text"],
+    material: Material,
+    explanations: Explanations,
+    options: MethodOptions,
+    progress: Callable[[int, int], None] | None = None,
+) -> LeftOut | None:
+    """Ask about every shot that can be left out; None where no class has two shots."""
+    turns = rounds(material.labels)
+    if not turns:
+        return None
+    answers = []
+    for done, left in enumerate(turns, 1):
+        answers.append(_round(alignment, material, explanations, options, left))
+        if progress is not None:
+            progress(done, len(turns))
+    parts = {step: _joined([answer.parts[step] for answer in answers]) for step in answers[0].parts}
+    return LeftOut(torch.cat(turns), parts, torch.cat([answer.near for answer in answers]))
+
+
+def _round(
+    alignment: Tensor, material: Material, explanations: Explanations, options: MethodOptions, left: Tensor
+) -> LeftOut:
+    kept = torch.ones(len(material.labels), dtype=torch.bool, device=left.device)
+    kept[left] = False
+    kept_shots = kept.nonzero()[:, 0]
+    rest, near = material[kept_shots], material.near[left, kept_shots]
+    cache = cache_logits(near, rest.values, options)
+    parts = {}
+    for step, contrast in _contrasts(alignment, rest, material[left], explanations, options):
+        parts[step] = Parts(*cache, *contrast)
+    return LeftOut(left, parts, closeness(near, rest.values, options))
+
+
+def _contrasts(
+    alignment: Tensor, rest: Material, query: Material, explanations: Explanations, options: MethodOptions
+) -> Iterator[tuple[int, tuple[Tensor, Tensor]]]:
+    wanted = STEPS if options.selected else (options.steps,)
+    fusion = new_fusion(alignment, options)
+    for done, _ in training(fusion, rest, explanations, options):
+        if done in wanted:
+            with torch.no_grad():
+                yield done, contrast_logits(fusion, query.keys, query.caption, explanations, options)
+        if done == max(wanted):
+            return
+
+
+def _joined(parts: list[Parts]) -> Parts:
+    return Parts(*(torch.cat([getattr(part, name) for part in parts]) for name in Parts.__slots__))
+
+
+def selected(left_out: LeftOut, labels: Int[Tensor, " shots"], options: MethodOptions) -> MethodOptions:
+    """The options with the `contrast_scale` and `steps` of least loss on left-out shots.
+
+    Each doubling away from the default costs half a nat in all, so that a handful of shots does not decide alone.
+    """
+    truth = labels[left_out.shots]
+    choices = [replace(options, contrast_scale=scale, steps=steps) for scale in SCALES for steps in left_out.parts]
+    return min(choices, key=lambda choice: _cost(left_out, truth, choice, options))
+
+
+def _cost(left_out: LeftOut, truth: Tensor, choice: MethodOptions, default: MethodOptions) -> float:
+    logits = total(left_out.parts[choice.steps], choice).double()
+    ladder = torch.logspace(0, 6, 25, base=2, dtype=torch.float64)
+    loss = min(float(torch.nn.functional.cross_entropy(logits * t, truth, reduction="sum")) for t in ladder)
+    doublings = abs(torch.tensor(choice.contrast_scale / default.contrast_scale).log2().item())
+    return loss + 0.5 * doublings + 0.01 * abs(choice.steps - default.steps)

@@ -1,0 +1,127 @@
+"""The support set on disk: `support/<class>/*.wav`, and `support/_background/` for "none of these"."""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from mgcld.errors import SupportSetError
+
+SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a"})
+BACKGROUND = "_background"
+EXPLANATIONS = "explanations.yaml"
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that was not used."""
+
+    path: Path
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SupportSet:
+    """Which recordings there are; nothing has been opened yet."""
+
+    folder: Path
+    classes: dict[str, tuple[Path, ...]]
+    """Class -> its recordings, both in alphabetical order."""
+    background: tuple[Path, ...]
+    sentences: dict[str, tuple[str, ...]]
+    """Class -> explanations that its owner wrote, for the classes that have some."""
+    skipped: tuple[Skipped, ...]
+
+
+def find_support(folder: Path) -> SupportSet:
+    """Look through a folder of classes.
+
+    Raises:
+        SupportSetError: no such folder, no class in it, a class without recordings, or explanations that do not fit.
+    """
+    if not folder.is_dir():
+        raise SupportSetError(f"{folder} is no folder", help=_LAYOUT)
+    folders = sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
+    classes = {child.name: _recordings(child) for child in folders if child.name != BACKGROUND}
+    _check_classes(folder, classes)
+    skipped = [Skipped(path, _why(path)) for path in sorted(folder.iterdir()) if path.is_file() and not _expected(path)]
+    for child in folders:
+        skipped += [Skipped(path, _why(path)) for path in sorted(child.iterdir()) if not _is_recording(path)]
+    return SupportSet(
+        folder,
+        classes,
+        _recordings(folder / BACKGROUND) if (folder / BACKGROUND).is_dir() else (),
+        _sentences(folder / EXPLANATIONS, list(classes)),
+        tuple(item for item in skipped if not item.path.name.startswith(".")),
+    )
+
+
+_LAYOUT = "put a few recordings of each sound into <folder>/<class name>/, for instance support/smoke alarm/1.wav"
+
+
+def _is_recording(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def _recordings(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(path for path in folder.iterdir() if _is_recording(path)))
+
+
+def _expected(path: Path) -> bool:
+    return path.name == EXPLANATIONS
+
+
+def _why(path: Path) -> str:
+    if path.is_dir():
+        return "a folder inside a class is not looked into"
+    if _is_recording(path):
+        return "it lies outside the class folders"
+    return f"not one of {', '.join(sorted(SUFFIXES))}"
+
+
+def _check_classes(folder: Path, classes: dict[str, tuple[Path, ...]]) -> None:
+    if not classes:
+        raise SupportSetError(f"{folder} holds no class", help=_LAYOUT)
+    for name, recordings in classes.items():
+        if name == UNKNOWN:
+            raise SupportSetError(
+                f"a class cannot be called {UNKNOWN!r}: that is the answer for none of them",
+                help=f"put recordings of other sounds into {folder / BACKGROUND}",
+            )
+        if name.startswith("_"):
+            raise SupportSetError(
+                f"{folder / name}: names that begin with '_' are kept for mgcld", help=f"did you mean {BACKGROUND}?"
+            )
+        if not recordings:
+            raise SupportSetError(
+                f"class {name!r} has no recordings in {folder / name}",
+                help=f"add some ({', '.join(sorted(SUFFIXES))}), or remove the folder",
+            )
+
+
+def _sentences(path: Path, classes: list[str]) -> dict[str, tuple[str, ...]]:
+    if not path.exists():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SupportSetError(f"{path} cannot be read: {error}", help=_SENTENCES) from error
+    if not isinstance(content, dict):
+        raise SupportSetError(f"{path} is not a mapping", help=_SENTENCES)
+    for name, sentences in content.items():
+        if name not in classes:
+            near = difflib.get_close_matches(str(name), classes, n=1)
+            raise SupportSetError(
+                f"{path}: there is no class {name!r}",
+                help=f"did you mean {near[0]!r}?" if near else f"classes: {', '.join(classes)}",
+            )
+        if not (isinstance(sentences, list) and sentences and all(isinstance(s, str) and s.strip() for s in sentences)):
+            raise SupportSetError(f"{path}: {name} is not a list of sentences", help=_SENTENCES)
+    return {name: tuple(sentences) for name, sentences in content.items()}
+
+
+_SENTENCES = (
+    "write for each class a list of sentences about how it sounds, for instance\n  kettle:\n    - a rising hiss"
+)
