@@ -1,0 +1,80 @@
+"""Where windows of all sources wait for the encoder: bounded, newest wins, every drop counted."""
+
+import threading
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, replace
+
+from mgcld.data import Window
+
+STOP_SECONDS = 0.1
+"""A source that waits for room looks at its stop event so often."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    window: Window
+    patient: bool
+
+
+class Inbox:
+    """Many sources put, one loop takes.
+
+    At most `capacity` windows of live sources wait here, and as many of sources that can wait themselves: a file that
+    is read at full speed fills its own half only and never costs a microphone a window.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._waiting: deque[_Waiting] = deque()
+        self._changed = threading.Condition()
+        self._dropped: Counter[str] = Counter()
+        self._unsaid: Counter[str] = Counter()  # drops that no window has told of yet
+
+    def put(self, window: Window, *, wait: bool, stop: threading.Event) -> None:
+        """Add a window; when full, wait until there is room or `stop` is set, or else drop the oldest that may be."""
+        with self._changed:
+            while self._full(patient=wait):
+                if not wait:
+                    self._drop_oldest()
+                elif stop.is_set():
+                    return
+                else:
+                    self._changed.wait(STOP_SECONDS)
+            self._waiting.append(_Waiting(window, wait))
+            self._changed.notify_all()
+
+    def take(self, most: int, timeout: float) -> list[Window]:
+        """Everything that waits, oldest first, up to `most`; nothing if none came within `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while not self._waiting:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return []
+                self._changed.wait(left)
+            taken = [self._waiting.popleft().window for _ in range(min(most, len(self._waiting)))]
+            self._changed.notify_all()
+            return [self._told(window) for window in taken]
+
+    def dropped(self, source: str) -> int:
+        """Windows of that source thrown away so far."""
+        with self._changed:
+            return self._dropped[source]
+
+    def __len__(self) -> int:
+        """Windows that wait."""
+        return len(self._waiting)
+
+    def _full(self, *, patient: bool) -> bool:
+        return sum(waiting.patient == patient for waiting in self._waiting) >= self._capacity
+
+    def _drop_oldest(self) -> None:
+        oldest = next(waiting for waiting in self._waiting if not waiting.patient)
+        self._waiting.remove(oldest)
+        self._dropped[oldest.window.source] += 1
+        self._unsaid[oldest.window.source] += 1
+
+    def _told(self, window: Window) -> Window:
+        drops = self._unsaid.pop(window.source, 0)
+        return replace(window, dropped_windows=window.dropped_windows + drops) if drops else window

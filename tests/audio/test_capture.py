@@ -1,0 +1,295 @@
+import itertools
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from sounds import assert_same, block, cut, noise
+
+from mgcld.audio.capture import Capture, windows_of
+from mgcld.audio.inbox import Inbox
+from mgcld.data import AudioBlock, SourceStatus, Window
+from mgcld.errors import ConfigError, SourceError
+
+RATE = 8000
+Opening = Callable[[], Iterator[AudioBlock]]
+
+
+class Script:
+    """A source whose openings are written out; after the last one it stays silent until it is closed."""
+
+    def __init__(self, *openings: Opening, live: bool = True) -> None:
+        self.live = live
+        self.closed = 0
+        self._openings = iter(openings)
+
+    @classmethod
+    def from_address(cls, address: str) -> dict[str, Any]:
+        return {"address": address}
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        try:
+            yield from next(self._openings, quiet)()
+        finally:
+            self.closed += 1
+
+
+def quiet() -> Iterator[AudioBlock]:
+    while True:
+        time.sleep(0.02)
+        yield block(np.empty(0, np.float32), RATE)
+
+
+def sound(seconds: float, *, epochs: int = 1, endless: bool = False) -> Opening:
+    def opening() -> Iterator[AudioBlock]:
+        for epoch in range(epochs):
+            yield from cut(block(noise(round(seconds * RATE), seed=epoch), RATE, epoch=epoch), range(0, 10**6, 800))
+        if endless:
+            yield from quiet()
+
+    return opening
+
+
+def broken(reason: Any, after: Opening | None = None) -> Opening:
+    def opening() -> Iterator[AudioBlock]:
+        yield from after() if after else ()
+        raise SourceError(f"it is {reason}", reason=reason, help="mend it")
+
+    return opening
+
+
+class Listener:
+    """A capture with its inbox and all that it told."""
+
+    def __init__(self, source: Script, capacity: int = 100, seconds: float = 0.5) -> None:
+        self.told: list[SourceStatus] = []
+        self.inbox = Inbox(capacity)
+        self.capture = Capture(
+            "mic",
+            source,
+            sample_rate=16_000,
+            window_seconds=seconds,
+            hop_seconds=seconds,
+            inbox=self.inbox,
+            on_status=self.told.append,
+        )
+
+    def __enter__(self) -> "Listener":
+        self.capture.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.capture.stop()
+        assert self.capture.join(10)
+
+    def take(self, count: int) -> list[Window]:
+        taken: list[Window] = []
+        deadline = time.monotonic() + 20
+        while len(taken) < count and time.monotonic() < deadline:
+            taken += self.inbox.take(count - len(taken), 0.1)
+        assert len(taken) == count
+        return taken
+
+    def until(self, *states: str) -> list[SourceStatus]:
+        """All changes up to the last of `states`, which must come in this order."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            seen = iter(self.told)
+            if all(any(status.state == state for status in seen) for state in states):
+                return list(self.told)
+            time.sleep(0.01)
+        raise AssertionError([status.state for status in self.told])
+
+
+def test_a_live_source_delivers_windows() -> None:
+    with Listener(Script(sound(1.6, endless=True))) as heard:
+        first, second, third = heard.take(3)
+        assert [window.first_sample for window in (first, second, third)] == [0, 8000, 16_000]
+        assert {window.source for window in (first, second, third)} == {"mic"}
+        assert 0 < first.ready_ns <= second.ready_ns <= time.monotonic_ns()
+        assert [status.state for status in heard.told] == ["connecting", "live"]
+        status = heard.capture.status
+        assert (status.state, status.level_dbfs, status.drops) == ("live", third.level_dbfs, 0)
+        assert status.bytes_per_s > 0
+
+
+def test_a_source_is_not_live_before_its_first_sample() -> None:
+    with Listener(Script(quiet)) as heard:
+        time.sleep(0.2)
+        assert [status.state for status in heard.told] == ["connecting"]
+        assert heard.capture.status.state == "connecting"
+
+
+def test_a_lost_source_comes_back_as_a_new_epoch() -> None:
+    script = Script(broken("timeout", after=sound(0.8)), sound(1.1, endless=True))
+    with Listener(script) as heard:
+        windows = heard.take(3)
+        assert [(w.epoch, w.first_sample, w.gap_samples) for w in windows] == [(0, 0, 0), (1, 0, None), (1, 8000, 0)]
+        *_, lost, again, live = heard.until("connecting", "live", "lost", "connecting", "live")
+        assert (lost.reason, lost.hint, again.reason, live.reason) == ("timeout", "mend it", "timeout", None)
+        assert (lost.restarts, again.restarts) == (0, 1)
+        assert lost.next_retry_ns is not None and lost.next_retry_ns > lost.since_ns
+        assert script.closed == 1
+
+
+def test_a_live_source_that_ends_is_opened_again() -> None:
+    with Listener(Script(sound(0.6), sound(0.6, endless=True))) as heard:
+        assert [window.epoch for window in heard.take(2)] == [0, 1]
+        assert [status.reason for status in heard.told] == [None, None, "ended", "ended", None]
+
+
+def test_a_source_that_is_absent_says_so() -> None:
+    with Listener(Script(broken("absent"))) as heard:
+        *_, absent = heard.until("connecting", "absent")
+        assert absent.reason == "absent"
+
+
+def test_a_source_that_never_delivers_shows_why() -> None:
+    with Listener(Script(*[broken("refused")] * 10)) as heard:
+        heard.until("connecting", "lost", "connecting", "lost")
+        assert "live" not in [status.state for status in heard.told]
+        assert (heard.capture.status.reason, heard.capture.status.hint) == ("refused", "mend it")
+
+
+def test_waits_grow_until_the_source_has_proved_itself() -> None:
+    proof = broken("ended", after=sound(31))
+    with Listener(Script(broken("ended"), broken("ended"), proof)) as heard:
+        statuses = heard.until("lost", "lost", "live", "lost")
+        first, second, third = (s for s in statuses if s.state == "lost")
+        waits = [(status.next_retry_ns or 0) - status.since_ns for status in (first, second, third)]
+        assert waits[0] < waits[1]
+        assert waits[2] < waits[1]
+
+
+def test_each_epoch_within_an_opening_is_a_new_one() -> None:
+    with Listener(Script(broken("ended", after=sound(0.6, epochs=2)), sound(0.6, endless=True))) as heard:
+        windows = heard.take(3)
+        assert [(window.epoch, window.gap_samples) for window in windows] == [(0, 0), (1, None), (2, None)]
+
+
+def test_a_recording_ends_with_its_tail_and_loses_nothing() -> None:
+    with Listener(Script(sound(5.2), live=False), capacity=1) as heard:
+        windows = heard.take(11)
+        heard.until("connecting", "live", "ended")
+    assert [window.first_sample for window in windows] == [8000 * index for index in range(11)]
+    assert (windows[-1].valid_samples, windows[-1].flags) == (3200, {"partial"})
+    assert heard.capture.status.drops == 0
+
+
+def test_a_recording_that_fails_is_not_opened_again() -> None:
+    script = Script(broken("decode"), sound(1), live=False)
+    with Listener(script) as heard:
+        *_, failed = heard.until("connecting", "failed")
+        assert (failed.reason, failed.hint) == ("decode", "mend it")
+        assert heard.capture.join(10)
+    assert script.closed == 1
+
+
+def test_a_live_source_drops_the_oldest_and_counts() -> None:
+    with Listener(Script(sound(5.0, endless=True)), capacity=2) as heard:
+        deadline = time.monotonic() + 20
+        while heard.capture.status.drops < 7 and time.monotonic() < deadline:  # the resampler holds the tenth back
+            time.sleep(0.01)
+        kept = heard.take(2)
+    assert [(window.first_sample, window.dropped_windows) for window in kept] == [(7 * 8000, 7), (8 * 8000, 0)]
+
+
+def test_stopping_does_not_wait_for_the_next_try() -> None:
+    listener = Listener(Script(*[broken("refused")] * 10))
+    with listener:
+        listener.until("lost", "connecting", "lost")
+        began = time.monotonic()
+        listener.capture.stop()
+        assert listener.capture.join(10)
+        assert time.monotonic() - began < 0.9
+
+
+def test_stopping_does_not_wait_for_room_in_the_inbox() -> None:
+    script = Script(sound(5), live=False)
+    with Listener(script, capacity=1) as heard:
+        heard.until("live")
+    assert script.closed == 1
+    assert len(heard.inbox) <= 1
+
+
+def test_a_capture_that_never_started_has_ended() -> None:
+    assert Listener(Script()).capture.join(0)
+
+
+def test_a_bug_in_a_source_is_logged_and_the_source_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    def buggy() -> Iterator[AudioBlock]:
+        yield from sound(0.1)()
+        raise ZeroDivisionError
+
+    with caplog.at_level(logging.INFO), Listener(Script(buggy, sound(1, endless=True))) as heard:
+        statuses = heard.until("live", "lost", "connecting", "live")
+    assert next(status for status in statuses if status.state == "lost").reason == "unknown"
+    assert any(record.exc_info and record.exc_info[0] is ZeroDivisionError for record in caplog.records)
+
+
+def test_the_log_says_what_an_operator_wants_to_know(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO), Listener(Script(broken("refused"), sound(1, endless=True))) as heard:
+        heard.until("lost", "live")
+    lines = [record.getMessage() for record in caplog.records if record.name == "mgcld.audio.capture"]
+    assert lines == ["mic: it is refused; again in 1 s", "mic: live, 8000 Hz, clock adc", "mic: stopped"]
+
+
+def test_a_source_that_hangs_does_not_keep_the_process() -> None:
+    script = """
+import threading, time
+from mgcld.audio.capture import Capture
+from mgcld.audio.inbox import Inbox
+class Hung:
+    live = True
+    def blocks(self):
+        threading.Event().wait()
+        yield
+capture = Capture("mic", Hung(), sample_rate=16000, window_seconds=1, hop_seconds=1, inbox=Inbox(1), on_status=print)
+capture.start(); capture.stop()
+raise SystemExit(7 if capture.join(0.2) else 3)
+"""
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60).returncode == 3
+
+
+def test_the_thread_carries_the_name_of_its_source() -> None:
+    with Listener(Script(quiet)) as heard:
+        heard.until("connecting")
+        assert "capture-mic" in [thread.name for thread in threading.enumerate()]
+
+
+def test_windows_of_a_file_are_those_of_its_capture() -> None:
+    straight = list(
+        windows_of(Script(sound(2.2), live=False), name="mic", sample_rate=16_000, window_seconds=0.5, hop_seconds=0.5)
+    )
+    with Listener(Script(sound(2.2), live=False)) as heard:
+        threaded = heard.take(5)
+    for window in threaded:
+        assert window.ready_ns > 0
+        object.__setattr__(window, "ready_ns", 0)
+    assert_same(straight, threaded)
+
+
+def test_windows_of_a_broken_source_raise_and_close_it() -> None:
+    script = Script(broken("decode", after=sound(0.6)), live=False)
+    windows = windows_of(script, name="x", sample_rate=16_000, window_seconds=0.5, hop_seconds=0.5)
+    with pytest.raises(SourceError, match="it is decode"):
+        list(windows)
+    assert script.closed == 1
+
+
+def test_windows_of_a_live_source_can_be_left_at_any_time() -> None:
+    script = Script(sound(2, endless=True))
+    windows = windows_of(script, name="x", sample_rate=16_000, window_seconds=0.5, hop_seconds=0.5)
+    assert len(list(itertools.islice(windows, 3))) == 3
+    windows.close()  # type: ignore[attr-defined]
+    assert script.closed == 1
+
+
+def test_a_hop_that_is_no_whole_number_of_samples_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError):
+        Capture("mic", Script(), sample_rate=16_000, window_seconds=1, hop_seconds=0.33333, inbox=Inbox(1))
