@@ -136,10 +136,14 @@ class Prediction:
     """The sentence that the captioner wrote, when captions are on."""
 
     @property
+    def named(self) -> dict[str, float]:
+        """Class -> probability, in the adapter's order, `unknown` last."""
+        return {**dict(zip(self.classes, self.p, strict=True)), "unknown": self.unknown}
+
+    @property
     def top(self) -> tuple[tuple[str, float], ...]:
         """(class, probability), most probable first, `unknown` among them."""
-        pairs = [*zip(self.classes, self.p, strict=True), ("unknown", self.unknown)]
-        return tuple(sorted(pairs, key=lambda pair: -pair[1]))
+        return tuple(sorted(self.named.items(), key=lambda pair: -pair[1]))
 
 
 @dataclass(frozen=True, slots=True)

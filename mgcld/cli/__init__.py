@@ -1,5 +1,55 @@
 """The command line: one file a command, and one place where an error becomes a message and an exit code."""
 
+import sys
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from mgcld import __version__
+from mgcld.cli.classify import classify
+from mgcld.cli.demo import demo
+from mgcld.cli.devices import devices
+from mgcld.cli.run import run
+from mgcld.cli.train import train
+from mgcld.cli.watch import watch
+from mgcld.errors import MgcldError
+
+app = typer.Typer(
+    help="mgcld hears the world and says what it hears.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (run, train, classify, watch, devices, demo):
+    app.command()(command)
+
+
+@app.callback(invoke_without_command=True)
+def version(show: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+    """Mgcld hears the world and says what it hears."""
+    if show:
+        print(f"mgcld {__version__}")
+        raise typer.Exit
+
 
 def main() -> None:
-    """Run `mgcld`."""
+    """Run `mgcld`; a user's mistake is two lines on stderr and an exit code, a bug keeps its traceback."""
+    try:
+        app()
+    except MgcldError as error:
+        tell(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # `mgcld classify ... | head`
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def tell(error: MgcldError) -> None:
+    """Print what is wrong and what to do."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(f"[bold red]error:[/] {escape(str(error))}")
+    if error.help:
+        console.print(f"[yellow]help:[/] {escape(error.help)}")

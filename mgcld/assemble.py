@@ -1,0 +1,148 @@
+"""Wishes in, objects out: the only module that turns names into parts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mgcld import registry
+from mgcld.audio.capture import Capture
+from mgcld.audio.inbox import Inbox
+from mgcld.config import Config, Part, options_of
+from mgcld.errors import ConfigError
+from mgcld.interfaces import AudioSource, Captioner, Encoder, Explainer, Sink
+from mgcld.model.adapter import Adapter
+from mgcld.model.checkpoint import adapter_hash, check_encoder, load_adapter
+from mgcld.model.listen import Listener
+from mgcld.model.options import PRESETS, Mode
+from mgcld.model.recogniser import Recogniser
+from mgcld.service.daemon import Daemon
+from mgcld.service.engine import Engine
+from mgcld.service.notify import Notifier
+from mgcld.service.outlet import Outlet
+from mgcld.service.publisher import Publisher
+from mgcld.service.wire import Meta, Stamper, source_health
+from mgcld.training.train import Progress, Trainer
+
+WINDOW_SECONDS = 5.0
+"""Of a new adapter."""
+
+
+def build_daemon(config: Config, *, base: Path, views: Mapping[str, Sink]) -> Daemon:
+    """Everything that `mgcld run` needs, warm but not started. `base` is where relative paths begin.
+
+    Raises:
+        MgcldError: a part cannot be built, or the parts do not fit each other.
+    """
+    sources = {name: build_source(name, part, base) for name, part in config.sources.items()}
+    adapter = load_adapter(config.adapter)
+    captioner = config.captioner or Part(type=adapter.provenance.captioner)
+    listener = build_listener(config.encoder, captioner, base)
+    check_encoder(adapter, listener.encoder)
+    sinks = {name: _build("sink", part, f"sinks.{name}", base) for name, part in config.sinks.items()}
+    inbox = Inbox(config.inbox_windows)
+    publisher = Publisher(config.publish.endpoint, insecure=config.publish.insecure)
+    outlet = Outlet(Stamper(config.node), publisher, {**sinks, **views})
+    short = adapter_hash(config.adapter)
+    engine = Engine(Recogniser(listener, adapter), short, inbox, outlet, max_batch=config.max_batch)
+    return Daemon(
+        engine=engine,
+        publisher=publisher,
+        outlet=outlet,
+        meta=_meta(adapter, captioner, short, config.hop_seconds),
+        notifier=Notifier.from_environment(),
+        captures=[
+            Capture(
+                name,
+                source,
+                sample_rate=listener.encoder.sample_rate,
+                window_seconds=adapter.provenance.window_seconds,
+                hop_seconds=config.hop_seconds,
+                inbox=inbox,
+                on_status=lambda status: outlet.send(source_health(status)),
+            )
+            for name, source in sources.items()
+        ],
+    )
+
+
+def build_recogniser(path: Path, encoder: Part) -> Recogniser:
+    """An adapter with its encoder and captioner, for files.
+
+    Raises:
+        MgcldError: a part cannot be built, or the parts do not fit each other.
+    """
+    adapter = load_adapter(path)
+    listener = build_listener(encoder, Part(type=adapter.provenance.captioner))
+    check_encoder(adapter, listener.encoder)
+    return Recogniser(listener, adapter)
+
+
+def build_source(name: str, part: Part, base: Path) -> AudioSource:
+    """The source that a configuration's part describes, not opened yet.
+
+    Raises:
+        ConfigError: no such source, or options that it does not take.
+    """
+    constructor = registry.load("source", part.type)
+    options = part.options
+    address = options.pop("address", None)
+    if address is not None:
+        if not hasattr(constructor, "from_address"):
+            raise ConfigError(f"sources.{name}: {part.type} takes no address", help="write its options as a mapping")
+        options = {**constructor.from_address(address), **options}
+    source: AudioSource = constructor(**options_of(constructor, options, where=f"sources.{name}", base=base))
+    return source
+
+
+def build_listener(encoder: Part, captioner: Part, base: Path = Path()) -> Listener:
+    """An encoder and a captioner that fit each other.
+
+    Raises:
+        MgcldError: no such part, or its weights or its device are not here.
+    """
+    built: Encoder = _build("encoder", encoder, "encoder", base)
+    constructor = registry.load("captioner", captioner.type)
+    options = options_of(constructor, captioner.options, where="captioner", base=base, injected=["encoder"])
+    speaker: Captioner = constructor(encoder=built, **options)
+    return Listener(built, speaker)
+
+
+def build_trainer(*, encoder: Part, captioner: Part, mode: Mode, progress: Progress) -> Trainer:
+    """Everything that `mgcld train` needs.
+
+    Raises:
+        MgcldError: no such part, or its weights or its device are not here.
+    """
+    explainer: Explainer = registry.load("explainer", "template")()
+    return Trainer(
+        listener=build_listener(encoder, captioner),
+        captioner=captioner.type,
+        open_file=file_at_full_speed,
+        explainer=explainer,
+        options=PRESETS[mode],
+        window_seconds=WINDOW_SECONDS,
+        progress=progress,
+    )
+
+
+def file_at_full_speed(path: Path) -> AudioSource:
+    """A recording as training and `mgcld classify` read it."""
+    source: AudioSource = registry.load("source", "file")(path=path, pace="max")
+    return source
+
+
+def _build(kind: registry.Kind, part: Part, where: str, base: Path) -> Any:
+    constructor = registry.load(kind, part.type)
+    return constructor(**options_of(constructor, part.options, where=where, base=base))
+
+
+def _meta(adapter: Adapter, captioner: Part, short: str, hop_seconds: float) -> Meta:
+    return Meta(
+        classes=adapter.classes,
+        thresholds=[0.5] * len(adapter.classes),  # until the decider sets them: more likely than all else together
+        encoder=adapter.provenance.encoder,
+        captioner=None if captioner.type == "none" else captioner.type,
+        adapter=short,
+        window_seconds=adapter.provenance.window_seconds,
+        hop_seconds=hop_seconds,
+    )

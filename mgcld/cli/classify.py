@@ -1,0 +1,84 @@
+"""`mgcld classify`: files through the same pipeline, at full speed."""
+
+import csv
+import itertools
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mgcld.audio.capture import windows_of
+from mgcld.cli.logs import configure_logs
+from mgcld.config import Part
+from mgcld.errors import SourceError
+from mgcld.interfaces import AudioSource
+
+if TYPE_CHECKING:
+    from mgcld.data import Prediction, Window
+    from mgcld.model.recogniser import Recogniser
+
+BATCH = 32
+
+
+def classify(
+    files: Annotated[list[Path], typer.Argument(help="Recordings, of any format.")],
+    adapter: Annotated[Path, typer.Option(help="What `mgcld train` wrote.")] = Path("adapter.safetensors"),
+    format: Annotated[Literal["jsonl", "csv"], typer.Option(help="How the answers are printed.")] = "jsonl",
+    hop: Annotated[float, typer.Option(help="Seconds between two windows' starts.", min=0.01)] = 5.0,
+    encoder: Annotated[str, typer.Option(help="The encoder that the adapter was trained with.")] = "mini",
+) -> None:
+    """Say what recordings hold, a line for each window."""
+    configure_logs("warning")
+    from mgcld.assemble import build_recogniser, file_at_full_speed  # torch: seconds, so only where it is needed
+
+    recogniser = build_recogniser(adapter, Part(type=encoder))
+    write = _jsonl if format == "jsonl" else _csv(recogniser.classes)
+    failed: list[SourceError] = []
+    for path in files:
+        try:
+            for window, prediction in _answers(recogniser, file_at_full_speed(path), hop):
+                write(path, window, prediction)
+        except SourceError as error:
+            print(f"error: {error}", file=sys.stderr)
+            failed.append(error)
+    if failed:
+        raise SourceError(f"{len(failed)} of {len(files)} files could not be heard", help=failed[0].help)
+
+
+def _answers(recogniser: "Recogniser", source: AudioSource, hop: float) -> "Iterator[tuple[Window, Prediction]]":
+    windows = windows_of(
+        source,
+        name="file",
+        sample_rate=recogniser.sample_rate,
+        window_seconds=recogniser.window_seconds,
+        hop_seconds=hop,
+    )
+    while batch := list(itertools.islice(windows, BATCH)):
+        yield from zip(batch, recogniser(batch), strict=True)
+
+
+def _jsonl(path: Path, window: "Window", prediction: "Prediction") -> None:
+    answer = {
+        "file": str(path),
+        "start_seconds": round(window.start_seconds, 6),
+        "end_seconds": round(window.end_seconds, 6),
+        "p": {name: round(p, 6) for name, p in prediction.named.items()},
+        "top": [[name, round(p, 6)] for name, p in prediction.top[:5]],
+        "caption": prediction.caption,
+    }
+    print(json.dumps(answer, ensure_ascii=False), flush=True)
+
+
+def _csv(classes: tuple[str, ...]) -> "Callable[[Path, Window, Prediction], None]":
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["file", "start_seconds", "end_seconds", "top", *classes, "unknown", "caption"])
+
+    def write(path: Path, window: "Window", prediction: "Prediction") -> None:
+        times = (round(window.start_seconds, 6), round(window.end_seconds, 6))
+        p = [round(value, 6) for value in prediction.named.values()]
+        writer.writerow([path, *times, prediction.top[0][0], *p, prediction.caption])
+
+    return write

@@ -1,0 +1,63 @@
+"""`mgcld run`: the daemon."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mgcld.cli.logs import configure_logs
+from mgcld.cli.table import LiveTable
+from mgcld.config import Config, load_config, part_of_address
+from mgcld.errors import ConfigError
+
+ADAPTER = Path("adapter.safetensors")
+"""Where `mgcld train` writes, and where adapters are looked for, unless told otherwise."""
+
+
+def run(
+    config: Annotated[Path | None, typer.Option("-c", "--config", help="The configuration, a YAML file.")] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="name=address: rtsp://..., microphone:default, path.wav?pace=max. Repeat it for more."),
+    ] = None,
+    adapter: Annotated[Path | None, typer.Option(help="The adapter, instead of the configuration's.")] = None,
+    endpoint: Annotated[str | None, typer.Option(help="Where to publish, instead of the configuration's.")] = None,
+    hop: Annotated[float | None, typer.Option(help="Seconds between two windows' starts.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No live table; the log only.")] = False,
+) -> None:
+    """Listen to sources and publish what they sound like, until they end or Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the daemon itself listens to signals
+    try:
+        wishes = load_config(config, _overrides(source or [], adapter or (None if config else ADAPTER), endpoint, hop))
+        configure_logs(wishes.log_level)
+        _serve(wishes, config.parent if config else Path(), quiet)
+    except KeyboardInterrupt:
+        # Asked to stop while libraries load: nothing was opened yet, and there is nothing to wait for.
+        os._exit(0)
+
+
+def _serve(config: Config, base: Path, quiet: bool) -> None:
+    from mgcld.assemble import build_daemon  # torch: seconds, so only where it is needed
+
+    daemon = build_daemon(config, base=base, views={} if quiet else {"live table": LiveTable()})
+    daemon.run()
+
+
+def _overrides(sources: list[str], adapter: Path | None, endpoint: str | None, hop: float | None) -> dict[str, Any]:
+    wishes: dict[str, Any] = {"sources": dict(_source(text) for text in sources)}
+    if adapter is not None:
+        wishes["adapter"] = adapter
+    if endpoint is not None:
+        wishes["publish"] = {"endpoint": endpoint}
+    if hop is not None:
+        wishes["hop_seconds"] = hop
+    return wishes
+
+
+def _source(text: str) -> tuple[str, Any]:
+    name, equals, address = text.partition("=")
+    if not (equals and name and address):
+        raise ConfigError(f"--source {text}: not name=address", help="for instance --source kitchen=rtsp://camera/1")
+    return name, part_of_address(address)

@@ -1,0 +1,170 @@
+"""The adapter file: one safetensors file, written whole or not at all."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from mgcld.errors import CheckpointError, EncoderMismatch
+from mgcld.interfaces import Encoder
+from mgcld.model.adapter import Adapter, Provenance
+from mgcld.model.cache import Keys
+from mgcld.model.calibration import Calibration
+from mgcld.model.contrast import Explanations, Fusion
+from mgcld.model.options import MethodOptions
+
+FORMAT = "mgcld-adapter/1"
+
+
+def save_adapter(adapter: Adapter, path: Path) -> None:
+    """Write the file beside its place, flush it to the disk, then rename it into place.
+
+    Raises:
+        CheckpointError: the folder cannot be written; what stood at `path` before still stands.
+    """
+    check_writable(path)
+    content = save(_tensors(adapter), {"mgcld": json.dumps(_notes(adapter))})
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            Path(name).unlink()
+
+
+def check_writable(path: Path) -> None:
+    """Make sure, before any work is done, that an adapter can be written to `path`.
+
+    Raises:
+        CheckpointError: it cannot.
+    """
+    if path.is_dir():
+        raise CheckpointError(f"cannot write {path}: it is a folder", help=f"write -o {path / 'adapter.safetensors'}")
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def load_adapter(path: Path) -> Adapter:
+    """Read an adapter, on the CPU.
+
+    Raises:
+        CheckpointError: there is no such file, or it is not an adapter.
+    """
+    help = "make one with: mgcld train --shots ./support -o " + str(path)
+    if not path.is_file():
+        raise CheckpointError(f"there is no adapter at {path}", help=help)
+    try:
+        with safe_open(path, "pt") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        notes = json.loads(metadata.get("mgcld", "{}"))
+        if notes.get("format") != FORMAT:
+            raise CheckpointError(f"{path} is no adapter of this version ({FORMAT})", help=help)
+        return _adapter(tensors, notes)
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise CheckpointError(f"{path} cannot be read as an adapter: {error}", help=help) from error
+
+
+def check_encoder(adapter: Adapter, encoder: Encoder) -> None:
+    """Refuse an adapter that another encoder's features were used for.
+
+    Raises:
+        EncoderMismatch: it names both.
+    """
+    made = adapter.provenance
+    if made.weights_hash == encoder.weights_hash:
+        return
+    raise EncoderMismatch(
+        f"this adapter was trained with encoder {made.encoder} ({made.weights_hash[:12]}), "
+        f"but {encoder.name} ({encoder.weights_hash[:12]}) is loaded",
+        help=f"train it again: mgcld train --shots ./support --encoder {encoder.name}",
+    )
+
+
+def adapter_hash(path: Path) -> str:
+    """The short hash that goes into every message: the first 12 digits of the file's sha256."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def _unwritable(path: Path, error: OSError) -> CheckpointError:
+    """The error that says that an adapter cannot be written to `path`."""
+    return CheckpointError(
+        f"cannot write {path}: {error.strerror}", help="choose another place with -o; the folder must exist"
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _tensors(adapter: Adapter) -> dict[str, Tensor]:
+    named = {
+        **_of("keys", adapter.keys),
+        **({} if adapter.background is None else _of("background", adapter.background)),
+        **_of("explanations", adapter.explanations),
+        "values": adapter.values,
+        **{f"fusion.{name}": weight for name, weight in adapter.fusion.state_dict().items()},
+    }
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
+
+
+def _of(prefix: str, record: Keys | Explanations) -> dict[str, Tensor]:
+    return {f"{prefix}.{field.name}": getattr(record, field.name) for field in dataclasses.fields(record)}
+
+
+def _notes(adapter: Adapter) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "classes": adapter.classes,
+        "sentences": adapter.sentences,
+        "options": dataclasses.asdict(adapter.options),
+        "calibration": dataclasses.asdict(adapter.calibration),
+        "provenance": dataclasses.asdict(adapter.provenance),
+    }
+
+
+def _adapter(tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> Adapter:
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+    text_dim, joined = tensors["fusion.w_c.weight"].shape
+    fusion = Fusion(joined - text_dim, text_dim)
+    fusion.load_state_dict(part("fusion."))
+    return Adapter(
+        classes=tuple(notes["classes"]),
+        options=MethodOptions(**notes["options"]),
+        keys=Keys(**part("keys.")),
+        values=tensors["values"],
+        background=Keys(**part("background.")) if "background.coarse" in tensors else None,
+        explanations=Explanations(**part("explanations.")),
+        sentences=tuple(tuple(sentences) for sentences in notes["sentences"]),
+        fusion=fusion.requires_grad_(False),
+        calibration=Calibration(**notes["calibration"]),
+        provenance=Provenance(**notes["provenance"]),
+    )

@@ -1,0 +1,37 @@
+"""An adapter and the ear that it was trained with: windows in, predictions out."""
+
+from collections.abc import Sequence
+
+import torch
+
+from mgcld.data import Features, Prediction, Window
+from mgcld.model.adapter import Adapter
+from mgcld.model.listen import Listener
+
+
+class Recogniser:
+    """Hears and judges, on the encoder's device."""
+
+    def __init__(self, listener: Listener, adapter: Adapter) -> None:
+        self._listener = listener
+        self._adapter = adapter.to(listener.encoder.device)
+        self.classes = adapter.classes
+        """In the order of every prediction."""
+        self.sample_rate = listener.encoder.sample_rate
+        """Of the windows (hertz)."""
+        self.window_seconds = adapter.provenance.window_seconds
+        """Of the windows."""
+
+    @torch.no_grad()
+    def hear(self, windows: Sequence[Window]) -> Features:
+        """Encode and caption a batch (at least one window)."""
+        return self._listener(windows)
+
+    @torch.no_grad()
+    def judge(self, features: Features, windows: Sequence[Window]) -> list[Prediction]:
+        """One prediction a window; a silent window is unknown."""
+        return self._adapter.predict(features, torch.tensor(["silent" in window.flags for window in windows]))
+
+    def __call__(self, windows: Sequence[Window]) -> list[Prediction]:
+        """Both."""
+        return self.judge(self.hear(windows), windows)

@@ -1,0 +1,136 @@
+"""The daemon's life: warm up, bind, start, loop, stop."""
+
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from types import FrameType
+
+from mgcld.audio.capture import Capture
+from mgcld.data import SourceStatus
+from mgcld.errors import PublishError, SourceError
+from mgcld.service import wire
+from mgcld.service.engine import Engine
+from mgcld.service.notify import Notifier
+from mgcld.service.outlet import Outlet
+from mgcld.service.publisher import Publisher
+from mgcld.service.wire import Meta
+
+logger = logging.getLogger(__name__)
+
+TURN_SECONDS = 0.25
+"""The longest that the loop waits for a window before it looks at its other duties."""
+HEALTH_SECONDS = 5.0
+FAREWELL_SECONDS = 0.5
+"""How long the sources are waited for at the end; their threads do not keep the process."""
+FINAL = frozenset({"ended", "failed"})
+
+
+class Daemon:
+    """Owns the parts and runs the loop in the calling thread."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        publisher: Publisher,
+        outlet: Outlet,
+        meta: Meta,
+        notifier: Notifier,
+        captures: Sequence[Capture],
+    ) -> None:
+        self._engine = engine
+        self._publisher = publisher
+        self._outlet = outlet
+        self._meta = meta
+        self._notifier = notifier
+        self._captures = captures
+        self._stopping = False
+        self._health_at = 0.0
+
+    def run(self) -> None:
+        """Until every source has ended for good, or a signal asks to stop.
+
+        Raises:
+            PublishError: the address cannot be bound, or publishing broke down.
+            SourceError: a source failed for good; the others were heard to their end.
+        """
+        with self._signals():
+            try:
+                self._engine.warm_up()
+                self._publisher.start()
+                self._outlet.send(wire.meta(self._meta))
+                for capture in self._captures:
+                    capture.start()
+                self._notifier.ready()
+                logger.info("ready: %d classes, adapter %s", len(self._meta.classes), self._meta.adapter)
+                self._loop()
+            finally:
+                self._stop()
+        self._raise_failures()
+
+    def stop(self) -> None:
+        """Ask the loop to end; safe in a signal handler."""
+        self._stopping = True
+
+    def _loop(self) -> None:
+        while not self._stopping:
+            ended = all(capture.status.state in FINAL for capture in self._captures)
+            worked = self._engine.turn(TURN_SECONDS)
+            self._notifier.watchdog()
+            if self._publisher.failed is not None:
+                raise PublishError(f"publishing broke down: {self._publisher.failed}", help="see the log above")
+            self._report()
+            if ended and not worked and not len(self._engine.inbox):
+                return
+
+    def _report(self) -> None:
+        """Health of every source and of the node, every few seconds."""
+        if time.monotonic() < self._health_at:
+            return
+        self._health_at = time.monotonic() + HEALTH_SECONDS
+        statuses = [capture.status for capture in self._captures]
+        for status in statuses:
+            self._outlet.send(wire.source_health(status))
+        node = self._engine.pace.status(len(self._engine.inbox), statuses)
+        self._outlet.send(wire.node_health(node))
+        factor = "-" if node.realtime_factor is None else f"{node.realtime_factor:.3f}"
+        self._notifier.status(f"{_live(statuses)}/{len(statuses)} sources live, realtime factor {factor}")
+
+    def _stop(self) -> None:
+        self._notifier.stopping()
+        for capture in self._captures:
+            capture.stop()
+        deadline = time.monotonic() + FAREWELL_SECONDS
+        for capture in self._captures:
+            capture.join(max(0.0, deadline - time.monotonic()))
+        self._outlet.close(timeout=0.5)
+        self._publisher.close(timeout=0.5)
+        logger.info("stopped")
+
+    def _raise_failures(self) -> None:
+        failed = [capture.status for capture in self._captures if capture.status.state == "failed"]
+        if failed:
+            names = ", ".join(status.source for status in failed)
+            raise SourceError(f"failed: {names} ({failed[0].reason})", help=failed[0].hint or "see the log above")
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM end the loop; a second one ends the process the usual way."""
+
+        def heard(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (signal's signature)
+            if self._stopping:
+                raise KeyboardInterrupt
+            self.stop()
+
+        before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _live(statuses: Sequence[SourceStatus]) -> int:
+    return sum(status.state == "live" for status in statuses)

@@ -1,0 +1,52 @@
+"""The loop's one step: take windows → hear → judge → send."""
+
+import time
+
+import numpy as np
+
+from mgcld.audio.inbox import Inbox
+from mgcld.data import Window
+from mgcld.model.recogniser import Recogniser
+from mgcld.service import wire
+from mgcld.service.outlet import Outlet
+from mgcld.service.pace import Pace
+
+
+class Engine:
+    """Turns what waits in the inbox into messages, everything that waits as one batch."""
+
+    def __init__(
+        self, recogniser: Recogniser, adapter_hash: str, inbox: Inbox, outlet: Outlet, *, max_batch: int
+    ) -> None:
+        self._recogniser = recogniser
+        self._hash = adapter_hash
+        self._outlet = outlet
+        self._max_batch = max_batch
+        self.inbox = inbox
+        self.pace = Pace()
+
+    def warm_up(self) -> None:
+        """Go through the whole model once, so that the first real window does not pay for it."""
+        self._recogniser([_faint_noise(self._recogniser.sample_rate, self._recogniser.window_seconds)])
+
+    def turn(self, timeout: float) -> int:
+        """One step; waits at most `timeout` seconds for a window and says how many went out."""
+        windows = self.inbox.take(self._max_batch, timeout)
+        if not windows:
+            return 0
+        taken_ns = time.monotonic_ns()
+        features = self._recogniser.hear(windows)
+        heard_ns = time.monotonic_ns()
+        predictions = self._recogniser.judge(features, windows)
+        done_ns = time.monotonic_ns()
+        self.pace.worked(windows, (done_ns - taken_ns) / 1e9)
+        stages = {"encode": (heard_ns - taken_ns) / 1e6, "adapt": (done_ns - heard_ns) / 1e6}
+        for window, prediction in zip(windows, predictions, strict=True):
+            latency_ms = {"queue": (taken_ns - window.ready_ns) / 1e6, **stages}
+            self._outlet.send(wire.prob(window, prediction, latency_ms=latency_ms, adapter=self._hash))
+        return len(windows)
+
+
+def _faint_noise(sample_rate: int, window_seconds: float) -> Window:
+    samples = np.random.default_rng(0).normal(0, 1e-3, round(sample_rate * window_seconds)).astype(np.float32)
+    return Window("", samples, sample_rate, 0, 0, 0, "file", 0, len(samples), 0, -60.0)

@@ -1,0 +1,58 @@
+"""Does it keep up? Work against sound over the last minute, and what the process holds."""
+
+import os
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from mgcld.data import SourceStatus, Window
+from mgcld.service.wire import NodeStatus
+
+MEMORY_SECONDS = 60.0
+MOST_BATCHES = 10_000
+
+
+class Pace:
+    """Remembers a minute of batches."""
+
+    def __init__(self) -> None:
+        self._batches: deque[tuple[float, int, float, float]] = deque(maxlen=MOST_BATCHES)
+        self._began = time.monotonic()
+
+    def worked(self, windows: Sequence[Window], seconds: float) -> None:
+        """A batch took so many seconds of work."""
+        sound = sum(window.valid_samples / window.sample_rate for window in windows)
+        self._batches.append((time.monotonic(), len(windows), sound, seconds))
+
+    def status(self, queue_depth: int, sources: Iterable[SourceStatus]) -> NodeStatus:
+        """How the node is doing now."""
+        now = time.monotonic()
+        while self._batches and now - self._batches[0][0] > MEMORY_SECONDS:
+            self._batches.popleft()
+        sound = sum(batch[2] for batch in self._batches)
+        return NodeStatus(
+            realtime_factor=sum(batch[3] for batch in self._batches) / sound if sound else None,
+            queue_depth=queue_depth,
+            windows_per_s=sum(batch[1] for batch in self._batches) / min(max(now - self._began, 1.0), MEMORY_SECONDS),
+            rss_bytes=rss_bytes(),
+            gpu_bytes=gpu_bytes(),
+            sources=Counter(status.state for status in sources),
+        )
+
+
+def rss_bytes() -> int:
+    """Memory that this process holds; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def gpu_bytes() -> int | None:
+    """GPU memory that torch holds; None without a GPU."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return None
+    return int(torch.cuda.memory_reserved())
