@@ -13,12 +13,31 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    create_model,
+    field_validator,
+)
 
 from mgcld.errors import ConfigError
 
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:5765"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+SAID = {
+    "dict_type": "write a mapping",
+    "missing": "missing",
+    "model_type": "write a mapping",
+    "path_type": "write a path",
+    "string_type": "write text, in quotes where YAML would take it for a number or a yes",
+    "too_short": "at least one is needed",
+}
+"""Our words for some of pydantic's kinds of error."""
 
 
 class Model(BaseModel):
@@ -34,6 +53,16 @@ class Part(BaseModel):
 
     type: str
     """A built-in name, one that an installed package offers, or package.module:attribute."""
+    _base: Path = PrivateAttr(default=Path())
+
+    def model_post_init(self, context: Any) -> None:
+        """Remember which file this was read from."""
+        self._base = (context or {}).get("base", Path())
+
+    @property
+    def base(self) -> Path:
+        """Where relative paths in the options start: at the file, or for the command line at the working directory."""
+        return self._base
 
     @property
     def options(self) -> dict[str, Any]:
@@ -42,11 +71,15 @@ class Part(BaseModel):
 
 
 def _part(value: object) -> object:
+    if not isinstance(value, str | Mapping | Part):
+        raise ValueError("write a name, or a mapping with `type`")
     return {"type": value} if isinstance(value, str) else value
 
 
 def _source(value: object) -> object:
-    return part_of_address(value) if isinstance(value, str) else value
+    if not isinstance(value, str | Mapping | Part):
+        raise ValueError("write an address, or a mapping with `type`")
+    return _fields_of_address(value) if isinstance(value, str) else value
 
 
 NamedPart = Annotated[Part, BeforeValidator(_part)]
@@ -88,17 +121,20 @@ class Config(Model):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much the log says."""
 
-    @field_validator("sources", "sinks")
+    @field_validator("node", "sources", "sinks")
     @classmethod
-    def _names(cls, value: dict[str, Part]) -> dict[str, Part]:
-        for name in value:
-            if not NAME.fullmatch(name):
+    def _names(cls, value: str | dict[str, Part], info: ValidationInfo) -> str | dict[str, Part]:
+        for name in [value] if info.field_name == "node" else value:
+            if not NAME.fullmatch(str(name)):
                 raise ValueError(f"{name!r} is no name: letters, digits, '_', '-' and '.', at most 64")
         return value
 
 
 def load_config(path: Path | None, overrides: Mapping[str, Any]) -> Config:
-    """Read a file, lay the command line's wishes over it (sources one by one), and check the whole.
+    """Read a file, lay the command line's wishes over it (of mappings, key by key), and check the whole.
+
+    Relative paths in the file start at the file; the command line's start at the working directory, and its sources
+    come as a `Part`.
 
     Raises:
         ConfigError: one line for each thing that is wrong, with its path in the file.
@@ -107,22 +143,34 @@ def load_config(path: Path | None, overrides: Mapping[str, Any]) -> Config:
     base = path.parent if path else Path()
     if isinstance(content.get("adapter"), str):
         content["adapter"] = base / Path(content["adapter"]).expanduser()
-    sources = content.get("sources") or {}
-    if isinstance(sources, dict):
-        content["sources"] = {**sources, **overrides.get("sources", {})}
-    content.update({key: value for key, value in overrides.items() if key != "sources"})
     try:
-        return Config.model_validate(content)
+        return Config.model_validate(_laid_over(content, overrides), context={"base": base})
     except ValidationError as error:
-        raise _explained(error, Config, str(path or "command line")) from error
+        help = f"mend {path or 'the command line'}; config/demo.yaml explains every option"
+        raise _explained(error, Config, help=help) from error
+
+
+def _laid_over(content: Mapping[str, Any], wishes: Mapping[str, Any]) -> dict[str, Any]:
+    laid = {**content, "sources": content.get("sources") or {}}
+    for key, wish in wishes.items():
+        under = laid.get(key) or {}
+        if not isinstance(wish, Mapping):
+            laid[key] = wish
+        elif isinstance(under, Mapping):  # if not, what stands there is wrong: leave it to the check
+            laid[key] = {**under, **wish}
+    return laid
 
 
 def part_of_address(address: str) -> Part:
     """`rtsp://host/path` -> Part(type='rtsp', address=...): the scheme names the source, a bare path is a file."""
+    return Part.model_validate(_fields_of_address(address))
+
+
+def _fields_of_address(address: str) -> dict[str, str]:
     scheme, colon, _ = address.partition(":")
     if colon and re.fullmatch(r"[A-Za-z][A-Za-z0-9_+-]+", scheme):
-        return Part.model_validate({"type": {"rtsps": "rtsp"}.get(scheme.lower(), scheme.lower()), "address": address})
-    return Part.model_validate({"type": "file", "address": address})
+        return {"type": {"rtsps": "rtsp"}.get(scheme.lower(), scheme.lower()), "address": address}
+    return {"type": "file", "address": address}
 
 
 def options_of(
@@ -139,7 +187,9 @@ def options_of(
             continue
         annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
         fields[name] = (annotation, ... if parameter.default is parameter.empty else parameter.default)
-    model = create_model(constructor.__name__, __config__=ConfigDict(extra="forbid", frozen=True), **fields)
+    model = create_model(
+        constructor.__name__, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **fields
+    )
     try:
         checked = model.model_validate(dict(given))
     except ValidationError as error:
@@ -149,9 +199,22 @@ def options_of(
     return {**values, **rooted}
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which no key may stand twice: the first of two sources of one name would silently be lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:
+            content = yaml.load(file, _Loader)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", help="give a file with -c") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -161,21 +224,18 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _explained(error: ValidationError, model: type[BaseModel], where: str) -> ConfigError:
-    lines = [_line(dict(detail), model, where) for detail in error.errors()]
-    return ConfigError("\n".join(lines), help="see config/ for files that work")
+def _explained(error: ValidationError, model: type[BaseModel], where: str = "", *, help: str = "") -> ConfigError:
+    return ConfigError("\n".join(_line(dict(detail), model, where) for detail in error.errors()), help=help)
 
 
 def _line(detail: dict[str, Any], model: type[BaseModel], where: str) -> str:
-    location = [str(part) for part in detail["loc"]]
-    path = ".".join(([] if model is Config else [where]) + location) or where
+    location = [str(step) for step in detail["loc"] if step != "[key]"]
+    path = ".".join([where, *location] if where else location)
     if detail["type"] == "extra_forbidden":
         near = difflib.get_close_matches(location[-1], _keys(model, location[:-1]), n=1, cutoff=0.5)
         return f"{path}: unknown key" + (f", did you mean {near[0]}?" if near else "")
-    if detail["type"] == "missing":
-        return f"{path}: missing"
-    said = str(detail["msg"]).removeprefix("Value error, ")
-    return f"{path}: {said}"
+    said = str(detail["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
+    return f"{path}: {SAID.get(detail['type'], said)}"
 
 
 def _keys(model: type[BaseModel], location: Sequence[str]) -> list[str]:

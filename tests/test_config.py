@@ -1,0 +1,233 @@
+"""The configuration: the files that we ship work, and every mistake is named with its path."""
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from mgcld import config as module
+from mgcld.config import Config, Model, Part, load_config, options_of, part_of_address
+from mgcld.errors import ConfigError
+from mgcld.registry import BUILT_IN, load
+
+FOLDER = Path(__file__).parents[1] / "config"
+FILES = sorted(FOLDER.glob("*.yaml"))
+VALID = "adapter: a\nsources: {kitchen: x.wav}\n"
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Any:
+    def write(text: str) -> Path:
+        path = tmp_path / "mgcld.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def options_of_source(name: str, part: Part) -> dict[str, Any]:
+    constructor = load("source", part.type)
+    options = part.options
+    address = options.pop("address", None)
+    given = options if address is None else {**constructor.from_address(address), **options}
+    return options_of(constructor, given, where=f"sources.{name}", base=part.base)
+
+
+def uncommented(path: Path) -> str:
+    """The file with every option that it mentions in place: `# name: value` becomes `name: value`."""
+    return re.sub(r"(?m)^( *)# (\w+: \S+)$", r"\1\2", path.read_text(encoding="utf-8"))
+
+
+# The files that we ship
+
+
+def test_there_is_a_file_for_each_built_in_source_and_the_demo() -> None:
+    assert {path.stem for path in FILES} == {"demo", *BUILT_IN["source"]}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_file_that_we_ship_loads_and_its_sources_take_their_options(path: Path) -> None:
+    config = load_config(path, {})
+    for name, part in config.sources.items():
+        constructor = load("source", part.type)
+        constructor(**options_of_source(name, part))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_commented_options_show_their_defaults(path: Path, written: Any) -> None:
+    given = load_config(path, {})
+    shown = load_config(written(uncommented(path).replace("node: null\n", "")), {})
+    rest = {"sources", "adapter"}
+    assert shown.model_dump(exclude=rest) == given.model_dump(exclude=rest)
+    for name, part in shown.sources.items():
+        defaults = inspect.signature(load("source", part.type)).parameters
+        for option in part.options.keys() - given.sources[name].options.keys():
+            assert part.options[option] == defaults[option].default
+
+
+def test_the_demo_file_mentions_every_option_of_the_daemon() -> None:
+    mentioned = set(re.findall(r"(?m)^ *(\w+):", uncommented(FOLDER / "demo.yaml")))
+    assert mentioned >= set(Config.model_fields) | set(module.PublishConfig.model_fields)
+
+
+@pytest.mark.parametrize("kind", BUILT_IN["source"])
+def test_a_source_s_file_mentions_every_option_of_the_source(kind: str) -> None:
+    mentioned = set(re.findall(r"(?m)^ *(\w+):", uncommented(FOLDER / f"{kind}.yaml")))
+    assert mentioned >= set(inspect.signature(load("source", kind)).parameters)
+
+
+def models(parent: type = Model) -> list[type[Model]]:
+    return [found for child in parent.__subclasses__() for found in (child, *models(child))]
+
+
+@pytest.mark.parametrize("model", [*models(), Part], ids=lambda model: model.__name__)
+def test_every_option_has_a_description(model: type[Model]) -> None:
+    assert {name for name, field in model.model_fields.items() if not field.description} == set()
+
+
+# What a file may say
+
+
+def test_relative_paths_start_at_the_file_and_absolute_ones_stay(written: Any) -> None:
+    path = written("adapter: ../a.safetensors\nsources: {one: one.wav, two: /sounds/two.wav}")
+    config = load_config(path, {})
+    assert config.adapter == path.parent / "../a.safetensors"
+    assert options_of_source("one", config.sources["one"])["path"] == path.parent / "one.wav"
+    assert options_of_source("two", config.sources["two"])["path"] == Path("/sounds/two.wav")
+
+
+def test_paths_on_the_command_line_start_at_the_working_directory(written: Any) -> None:
+    wishes = {"sources": {"two": part_of_address("two.wav")}, "adapter": Path("mine.safetensors")}
+    config = load_config(written(VALID), wishes)
+    assert config.adapter == Path("mine.safetensors")
+    assert options_of_source("two", config.sources["two"])["path"] == Path("two.wav")
+
+
+def test_the_command_line_wins_key_by_key(written: Any) -> None:
+    path = written(VALID + "publish: {insecure: true}\nhop_seconds: 2\n")
+    config = load_config(path, {"publish": {"endpoint": "tcp://*:1"}, "hop_seconds": 1.0, "sources": {}})
+    assert (config.publish.endpoint, config.publish.insecure, config.hop_seconds) == ("tcp://*:1", True, 1.0)
+    assert config.sources["kitchen"].options == {"address": "x.wav"}
+
+
+def test_the_command_line_alone_is_enough() -> None:
+    config = load_config(None, {"adapter": Path("a"), "sources": {"mic": part_of_address("microphone:default")}})
+    assert config.sources["mic"].type == "microphone"
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("rtsp://host/path", "rtsp"),
+        ("RTSPS://host/path", "rtsp"),
+        ("microphone:USB Audio", "microphone"),
+        ("a/b.wav?pace=max", "file"),
+        ("/a:b.wav", "file"),
+        ("file:a.wav", "file"),
+    ],
+)
+def test_an_address_names_its_kind_of_source(address: str, kind: str) -> None:
+    part = part_of_address(address)
+    assert (part.type, part.options) == (kind, {"address": address})
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (VALID + "hop_second: 3", "hop_second: unknown key, did you mean hop_seconds?"),
+        (VALID + "publish: {endpont: x}", "publish.endpont: unknown key, did you mean endpoint?"),
+        (VALID + "zzz: 3", "zzz: unknown key"),
+        (VALID + "hop_seconds: fast", "hop_seconds: must be a valid number"),
+        (VALID + "hop_seconds: 0", "hop_seconds: must be greater than 0"),
+        (VALID + "hop_seconds: .nan", "hop_seconds: must be"),
+        (VALID + "max_batch: 1.5", "max_batch: must be a valid integer"),
+        (VALID + "log_level: loud", "log_level: must be 'debug', 'info', 'warning' or 'error'"),
+        (VALID + "publish: tcp://127.0.0.1:1", "publish: write a mapping"),
+        (VALID + "captioner: 5", "captioner: write a name"),
+        (VALID + "node: ''", "node: '' is no name"),
+        (VALID + "node: 7", "node: write text, in quotes"),
+        ("sources: {kitchen: x.wav}", "adapter: missing"),
+        ("adapter: 7\nsources: {kitchen: x.wav}", "adapter: write a path"),
+        ("adapter: a", "sources: at least one is needed"),
+        ("adapter: a\nsources:", "sources: at least one is needed"),
+        ("adapter: a\nsources: {}", "sources: at least one is needed"),
+        ("adapter: a\nsources: [x.wav]", "sources: write a mapping"),
+        ("adapter: a\nsources: {'my kitchen': x.wav}", "sources: 'my kitchen' is no name"),
+        ("adapter: a\nsources: {'a/b': x.wav}", "sources: 'a/b' is no name"),
+        ("adapter: a\nsources: {7: x.wav}", "sources.7: write text, in quotes"),
+        ("adapter: a\nsources: {kitchen: }", "sources.kitchen: write an address"),
+        ("adapter: a\nsources: {kitchen: {url: x}}", "sources.kitchen.type: missing"),
+        ("adapter: a\nsources: {kitchen: {type: 5}}", "sources.kitchen.type: write text"),
+        ("adapter: a\nsources:\n  one: x.wav\n  one: y.wav", "'one' stands twice"),
+        ("adapter: a\n\tsources: x", "is not YAML"),
+        ("? [a, b]\n: c", "is not YAML"),
+        ("- adapter", "holds no options"),
+        ("", "holds no options"),
+    ],
+)
+def test_a_mistake_in_a_file_is_named_with_its_path(written: Any, text: str, said: str) -> None:
+    path = written(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, {"sources": {}})
+    assert said in str(caught.value)
+    assert str(path) in f"{caught.value} {caught.value.help}"
+
+
+def test_every_mistake_is_named_at_once(written: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(written("hop_seconds: 0\nsources: {}"), {})
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.yaml: No such file"):
+        load_config(tmp_path / "absent.yaml", {})
+    with pytest.raises(ConfigError, match="Is a directory"):
+        load_config(tmp_path, {})
+    (tmp_path / "latin.yaml").write_bytes(b"adapter: \xe4")
+    with pytest.raises(ConfigError, match="is not YAML"):
+        load_config(tmp_path / "latin.yaml", {})
+
+
+# The options of a part
+
+
+class Radio:
+    """A part as a third party writes one."""
+
+    def __init__(
+        self, url: str, band: Literal["fm", "am"] = "fm", gain: float = 1.0, log: Path | None = None, model: str = ""
+    ) -> None: ...
+
+
+def test_a_part_is_given_what_was_written_and_nothing_else(tmp_path: Path) -> None:
+    assert options_of(Radio, {"url": "x", "gain": "2"}, where="sources.kitchen") == {"url": "x", "gain": 2.0}
+    rooted = options_of(Radio, {"url": "x", "log": "heard.txt"}, where="sources.kitchen", base=tmp_path)
+    assert rooted["log"] == tmp_path / "heard.txt"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"ulr": "x"}, "sources.kitchen.ulr: unknown key, did you mean url?"),
+        ({"ulr": "x"}, "sources.kitchen.url: missing"),
+        ({"url": 5}, "sources.kitchen.url: write text"),
+        ({"url": "x", "band": "lw"}, "sources.kitchen.band: must be 'fm' or 'am'"),
+        ({"url": "x", "gain": "loud"}, "sources.kitchen.gain: must be a valid number"),
+        ({"url": "x", "log": 5}, "sources.kitchen.log: write a path"),
+    ],
+)
+def test_a_mistake_in_a_part_s_options_is_named_with_its_path(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        options_of(Radio, given, where="sources.kitchen")
+    assert any(line.startswith(said) for line in str(caught.value).splitlines())
+
+
+def test_what_the_assembler_gives_cannot_be_written_by_a_user() -> None:
+    with pytest.raises(ConfigError, match=r"captioner\.url: unknown key"):
+        options_of(Radio, {"url": "x"}, where="captioner", injected=["url"])
