@@ -1,10 +1,16 @@
 """Other processes, for tests: what they print comes line by line, with a deadline, and they end with the test."""
 
+import os
 import queue
+import select
+import struct
 import subprocess
 import sys
+import termios
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from fcntl import ioctl
 from pathlib import Path
 from types import TracebackType
 
@@ -73,3 +79,52 @@ class Child:
     def _read_errors(self) -> None:
         for line in self.process.stderr or ():
             self._errors.append(line)
+
+
+class Terminal:
+    """A Python process whose terminal we are: 24 lines of 80 characters."""
+
+    def __init__(self, code: str, *arguments: str, environment: dict[str, str] | None = None) -> None:
+        self._ours, theirs = os.openpty()
+        ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**os.environ, "TERM": "xterm-256color", **(environment or {})},
+        )
+        os.close(theirs)
+        self.seen = ""
+
+    def until(self, shown: Callable[[str], bool], timeout: float = PATIENCE_SECONDS) -> None:
+        """Watch until what was seen so far is right."""
+        deadline = time.monotonic() + timeout
+        while not shown(self.seen):
+            assert time.monotonic() < deadline, self.seen
+            assert self._look() or shown(self.seen), self.seen
+
+    def wait(self, timeout: float = PATIENCE_SECONDS) -> int:
+        """Watch until it ends; its exit status."""
+        deadline = time.monotonic() + timeout
+        while self._look():
+            assert time.monotonic() < deadline, self.seen
+        return self.process.wait(timeout)
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
+    def _look(self) -> bool:
+        if not select.select([self._ours], [], [], 0.1)[0]:
+            return True
+        try:
+            chunk = os.read(self._ours, 65536)
+        except OSError:  # the other side is closed
+            return False
+        self.seen += chunk.decode(errors="ignore")
+        return True

@@ -1,0 +1,77 @@
+"""Messages as text for people: times, levels, bars, and one line a window for logs and pipes."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+TOP = 3
+
+
+def bar(fraction: float, width: int) -> str:
+    """A bar of `width` characters, filled to this fraction, in steps of an eighth of a character."""
+    eighths = round(8 * width * min(1.0, max(0.0, fraction)))
+    whole, rest = divmod(eighths, 8)
+    return (EIGHTHS[8] * whole + EIGHTHS[rest])[:width].ljust(width)
+
+
+def clock(nanoseconds: int) -> str:
+    """Local time of day."""
+    return f"{datetime.fromtimestamp(nanoseconds / 1e9):%H:%M:%S}"
+
+
+def level(dbfs: float | None) -> str:
+    """Digital silence has no level."""
+    return "silence" if dbfs is None else f"{dbfs:.1f} dBFS"
+
+
+def latency(header: Mapping[str, Any]) -> str:
+    """From the end of the window to its probabilities, all stages together."""
+    return f"{sum(header['latency_ms'].values()):.0f} ms"
+
+
+def printable(text: str) -> str:
+    """Names come from folders and other machines: nothing in them may steer the terminal."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def classes(body: Mapping[str, Any]) -> Sequence[tuple[str, float]]:
+    """(class, probability), most probable first, without `unknown`."""
+    return [(printable(name), p) for name, p in body["top"] if name != "unknown"]
+
+
+def notes(header: Mapping[str, Any]) -> list[str]:
+    """What else a reader should know about this window."""
+    dropped, gap = header["dropped_windows"], header["gap_samples"]
+    counted = [f"{dropped} dropped"] if dropped else []
+    return [*header["flags"], *counted, *(["gap"] if gap else [])]
+
+
+def window(header: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+    """One line for one `prob`: time, source, level, the top classes, unknown, latency, notes, caption."""
+    tops = [f"{name} {p:.2f}" for name, p in classes(body)[:TOP]]
+    facts = [f"{clock(header['t_start_ns'])} {printable(header['source'])}", level(header["level_dbfs"]), *tops]
+    facts += [f"unknown {body['unknown']:.2f}", latency(header), *notes(header)]
+    return "  ".join([*facts, f'"{printable(body["caption"])}"'] if body.get("caption") else facts)
+
+
+def state(source: str, body: Mapping[str, Any]) -> str:
+    """One line for the state of a source, with the reason and what can be done."""
+    why = "; ".join(printable(text) for text in (body["reason"], body["hint"]) if text)
+    return f"{clock(body['since_ns'])} {printable(source)} is {body['state']}" + (f": {why}" if why else "")
+
+
+def models(meta: Mapping[str, Any]) -> str:
+    """What runs there, from `meta`."""
+    count = len(meta["classes"])
+    return (
+        f"mgcld {meta['mgcld']} · {meta['encoder']} · {count} {'class' if count == 1 else 'classes'} · "
+        f"{meta['window_seconds']:g} s windows, every {meta['hop_seconds']:g} s"
+    )
+
+
+def load(node: Mapping[str, Any]) -> str:
+    """How busy the daemon is, from its `health`."""
+    factor, memory = node["realtime_factor"], f"{node['rss_bytes'] / 1e6:.0f} MB"
+    busy = [] if factor is None else [f"real-time factor {factor:.2f}"]
+    return " · ".join([*busy, f"{node['windows_per_s']:.1f} windows/s", f"{node['queue_depth']} waiting", memory])

@@ -1,0 +1,258 @@
+"""The live view: what a person reads in a terminal, in a log, in a pipe."""
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from children import Terminal
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from mgcld.cli import line
+from mgcld.cli.table import LiveTable
+from mgcld.data import Message, SourceStatus, State
+from mgcld.interfaces import Sink
+from mgcld.service import wire
+
+NOON = 1_700_000_000_000_000_000
+CLASSES = ["siren", "clock", "a very long name for a class", "rain"]
+COLOUR = re.compile(r"\x1b\[(\d+;)*(3[0-8]|9[0-7])[;m]")
+STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+HERE = Path(__file__).parent
+LOGGING = """
+import sys
+from mgcld.cli.table import LiveTable
+from test_table import prob
+if len(sys.argv) > 1:
+    sys.stderr = open(sys.argv[1], "w")
+view = LiveTable()
+view.take(prob())
+print("a fact", file=sys.stderr)
+view.close()
+"""
+DRAWING = """
+import time
+from mgcld.cli.table import LiveTable
+from test_table import prob
+view = LiveTable()
+began = time.monotonic()
+for number in range(200):
+    view.take(prob(top=[("siren", number / 200)]))
+    time.sleep(0.005)
+view.close()
+print(f"took {time.monotonic() - began:.3f}")
+"""
+
+
+def prob(source: str = "kitchen", top: Sequence[tuple[str, float]] = (("siren", 0.9),), **more: Any) -> Message:
+    header = {
+        "source": source,
+        "t_start_ns": NOON,
+        "dropped_windows": 0,
+        "gap_samples": 0,
+        "flags": [],
+        "level_dbfs": -23.44,
+        "latency_ms": {"queue": 1.5, "encode": 30.0, "adapt": 10.0},
+        **more,
+    }
+    unknown = 1 - sum(p for _, p in top)
+    body = {"p": [], "unknown": unknown, "top": [*map(list, top), ["unknown", unknown]]}
+    return Message("prob", wire.topic("prob", source), header, body)
+
+
+def with_caption(message: Message, caption: str) -> Message:
+    return Message(message.kind, message.topic, message.header, {**message.body, "caption": caption})
+
+
+def health(state: State = "live", source: str = "kitchen", **more: Any) -> Message:
+    return wire.source_health(SourceStatus(source, state, NOON, **more))
+
+
+def meta(thresholds: Sequence[float] = (0.5, 0.5, 0.5, 0.5), captioner: str | None = "tags") -> Message:
+    return wire.meta(wire.Meta(CLASSES, thresholds, "mini", captioner, "0a1b", 5.0, 2.5, "1.2.3"))
+
+
+def node() -> Message:
+    return wire.node_health(wire.NodeStatus(0.12, 2, 0.4, 512_000_000, None, {"live": 1}))
+
+
+def drawn(
+    *messages: Message, width: int = 80, height: int = 40, terminal: bool = True, environ: dict[str, str] | None = None
+) -> str:
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        height=height,
+        force_terminal=terminal,
+        color_system="256",
+        _environ=environ or {},
+    )
+    view = LiveTable(console)
+    try:
+        for message in messages:
+            view.take(message)
+    finally:
+        view.close()
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def screen(*messages: Message, **options: Any) -> str:
+    """What stands on the screen in the end, without styles."""
+    text = STYLE.sub("", drawn(*messages, **options)).replace("\r", "")
+    return text[text.rindex("source ") :] if "source " in text else text
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
+def test_the_table_shows_everything_in_any_width(width: int) -> None:
+    messages = [
+        meta(),
+        node(),
+        with_caption(
+            prob(top=[("siren", 0.61), ("rain", 0.2), (CLASSES[2], 0.1)], flags=["clipped"]), "the sound of rain"
+        ),
+        health(drops=3),
+    ]
+    shown = screen(*messages, width=width)
+    for fact in (
+        "kitchen",
+        "live",
+        line.clock(NOON),
+        "42 ms",
+        "3 dropped",
+        "-23.4 dBFS",
+        "clipped",
+        "siren",
+        "61%",
+        "9%",
+    ):
+        assert fact in shown, fact
+    assert "real-time factor 0.12 · 0.4 windows/s · 2 waiting · 512 MB" in shown
+    assert max(len(text) for text in shown.splitlines()) <= width
+    assert ("the sound of rain" in shown) == (width >= 80)
+
+
+def test_a_terminal_tells_what_runs_there() -> None:
+    assert "mgcld 1.2.3 · mini · 4 classes · 5 s windows, every 2.5 s" in STYLE.sub("", drawn(meta()))
+
+
+def test_there_is_one_row_a_source_with_its_newest_window() -> None:
+    shown = screen(prob("attic"), prob("cellar"), prob("attic", [("clock", 0.8)]))
+    assert shown.count("attic") == shown.count("cellar") == 1
+    assert "clock" in shown
+
+
+def test_sources_that_do_not_fit_get_one_line_each() -> None:
+    sources = [f"mic{number:02}" for number in range(12)]
+    shown = screen(*(prob(source) for source in sources), height=24)
+    assert [text.split()[1] for text in shown.splitlines() if "mic" in text] == sources
+    assert len(shown.splitlines()) < 24
+
+
+def test_a_source_that_never_sounded_shows_its_state_and_why() -> None:
+    shown = screen(health("absent", reason="absent", hint="plug it in"))
+    assert "● kitchen" in shown
+    assert shown.count("absent") == 2
+
+
+def test_drops_add_up_until_the_daemon_says_better() -> None:
+    assert "5 dropped" in screen(prob(dropped_windows=2), prob(dropped_windows=3))
+    assert "9 dropped" in screen(prob(dropped_windows=2), health(drops=9))
+
+
+def test_a_class_is_green_from_its_own_threshold_on() -> None:
+    green = "\x1b[1;32m"
+    quiet = prob(top=[("siren", 0.6)])
+    assert green + "siren" in drawn(meta((0.5, 0.5, 0.5, 0.5)), quiet)
+    assert green + "siren" not in drawn(meta((0.7, 0.5, 0.5, 0.5)), quiet)
+
+
+def test_no_color_is_respected() -> None:
+    messages = [meta(), prob(), health(), node()]
+    assert COLOUR.search(drawn(*messages))
+    assert not COLOUR.search(drawn(*messages, environ={"NO_COLOR": "1"}))
+
+
+@pytest.mark.parametrize("environ", [{}, {"TERM": "dumb"}])
+def test_elsewhere_each_window_is_one_plain_line(environ: dict[str, str]) -> None:
+    tops = [("siren", 0.5), ("clock", 0.25), ("rain", 0.125), (CLASSES[2], 0.0625)]
+    text = drawn(meta(), node(), prob(top=tops), terminal=bool(environ), environ=environ)
+    assert text == (f"{line.clock(NOON)} kitchen  -23.4 dBFS  siren 0.50  clock 0.25  rain 0.12  unknown 0.06  42 ms\n")
+
+
+def test_a_plain_line_says_what_else_one_should_know() -> None:
+    message = with_caption(prob(flags=["clipped", "late"], dropped_windows=2, gap_samples=100), "the sound of rain")
+    text = drawn(message, terminal=False, width=40)
+    assert text.endswith('42 ms  clipped  late  2 dropped  gap  "the sound of rain"\n')
+    assert text.count("\n") == 1
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_digital_silence_is_no_level(terminal: bool) -> None:
+    text = drawn(prob(level_dbfs=None), terminal=terminal)
+    assert "silence" in text
+    assert "dBFS" not in text
+
+
+def test_a_change_of_state_is_a_plain_line_and_the_same_state_again_is_none() -> None:
+    lost = health("lost", reason="timeout", hint="is the camera on?")
+    text = drawn(health(), health(), lost, lost, health(), terminal=False)
+    assert text.splitlines() == [
+        f"{line.clock(NOON)} kitchen is live",
+        f"{line.clock(NOON)} kitchen is lost: timeout; is the camera on?",
+        f"{line.clock(NOON)} kitchen is live",
+    ]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_no_name_steers_the_terminal(terminal: bool) -> None:
+    evil = "\x1b[2J\r\n\x07[red]"
+    messages = [with_caption(prob(evil, [(evil, 0.9)]), evil), health("lost", evil, hint=evil)]
+    text = drawn(*messages, terminal=terminal)
+    assert "\x1b[2J" not in text
+    assert "\x07" not in text
+    assert "[red]" in text
+
+
+@given(st.floats(allow_nan=False), st.integers(1, 50))
+def test_a_bar_has_its_width_whatever_it_shows(fraction: float, width: int) -> None:
+    assert len(line.bar(fraction, width)) == width
+
+
+def test_a_bar_grows_by_eighths() -> None:
+    bars = [line.bar(eighth / 16, 2) for eighth in range(17)]
+    assert bars[0] == "  "
+    assert bars[3] == "▍ "
+    assert bars[8] == "█ "
+    assert bars[16] == "██"
+    assert len({*bars}) == 17
+
+
+def test_a_table_is_a_sink() -> None:
+    view = LiveTable(Console(file=io.StringIO()))
+    assert isinstance(view, Sink)
+    view.close()
+
+
+def test_a_real_terminal_is_redrawn_a_few_times_a_second() -> None:
+    with Terminal(DRAWING, environment={"PYTHONPATH": f"{HERE}:{HERE.parent}"}) as terminal:
+        assert terminal.wait() == 0, terminal.seen
+    seconds = float(terminal.seen.rpartition("took ")[2])
+    assert 2 <= terminal.seen.count("window ") <= 4 * seconds + 4
+    assert "siren" in terminal.seen
+
+
+def test_a_log_keeps_its_own_file_and_one_on_the_terminal_goes_above_the_table(tmp_path: Path) -> None:
+    environment = {"PYTHONPATH": f"{HERE}:{HERE.parent}"}
+    with Terminal(LOGGING, environment=environment) as terminal:
+        assert terminal.wait() == 0, terminal.seen
+    assert STYLE.sub("", terminal.seen).index("a fact") < STYLE.sub("", terminal.seen).rindex("kitchen")
+    log = tmp_path / "log"
+    with Terminal(LOGGING, str(log), environment=environment) as terminal:
+        assert terminal.wait() == 0, terminal.seen
+    assert "a fact" not in terminal.seen
+    assert log.read_text() == "a fact\n"
