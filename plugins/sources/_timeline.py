@@ -38,5 +38,6 @@ class Timeline:
         elif ahead > tolerance:
             self._next += ahead
         elif ahead < -tolerance:
-            self._unsteady = True
+            # FFmpeg gives the first two frames the same stamp when the sender begins at 0.
+            self._unsteady = self._unsteady or self._next > samples
             self._origin = stamp - self._next

@@ -112,7 +112,8 @@ class RtspSource:
                     if damaged > MOST_DAMAGED:
                         raise
         except av.FFmpegError as error:
-            raise self._fault(reason_of(error), said(error)) from None
+            # A connection that breaks within a packet is an input/output error to FFmpeg.
+            raise self._fault("ended" if error.errno == errno.EIO else reason_of(error), said(error)) from None
 
     def _fault(self, reason: Reason, text: str) -> SourceError:
         return SourceError(f"{self._public}: {text}", reason=reason, help=HINTS.get(reason, ""))
