@@ -1,6 +1,7 @@
 """A name in the configuration -> the class behind it: a built-in, an entry point, or `package.module:attribute`."""
 
 import importlib
+import re
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
@@ -41,7 +42,7 @@ def load(kind: Kind, name: str) -> Any:
         ConfigError: nobody offers that name, or its module cannot be imported.
     """
     target = BUILT_IN[kind].get(name)
-    if target is None and ":" in name:
+    if target is None and re.fullmatch(r"[\w.]+:\w+", name):
         target = name
     if target is not None:
         return _load(kind, EntryPoint(name=name, value=target, group=group(kind)))
@@ -55,7 +56,7 @@ def _load(kind: Kind, point: EntryPoint) -> Any:
     try:
         module = importlib.import_module(point.module)
     except ModuleNotFoundError as error:
-        missing = "it" if error.name == point.module else f"{error.name!r}, which it needs,"
+        missing = "it" if f"{point.module}.".startswith(f"{error.name}.") else f"{error.name!r}, which it needs,"
         raise ConfigError(
             f"{kind} {point.name!r}: cannot import {point.module}: {missing} is not installed",
             help=f"pip install what provides {error.name!r}",

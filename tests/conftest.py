@@ -31,10 +31,15 @@ def _has_rtsp_server() -> bool:
     return _runs("/usr/bin/python3", "-c", script)
 
 
+def _has_systemd() -> bool:
+    return _runs("systemd-analyze", "--version")
+
+
 SYSTEM: dict[str, Callable[[], bool]] = {
     "portaudio": _has_portaudio,
     "pulseaudio": _has_pulseaudio,
     "rtsp-server": _has_rtsp_server,
+    "systemd": _has_systemd,
 }
 
 
