@@ -1,9 +1,11 @@
 """From logits to honest probabilities: a temperature, and the chance that a window holds none of the classes.
 
 The rule for `unknown` is simple on purpose. A window's closeness c is the nearest class's mean affinity, read as a
-cosine. Between the closeness that a class's own recordings reach when they are left out (their lowest tenth, P) and the
-closeness that foreign sounds reach (their highest tenth, N: other classes' shots with their own class left out,
-`_background`, generated noise) lies the threshold: half way, but never more than REACH below P.
+cosine. Two groups of closeness are known at training: what a class's own recordings reach when they are left out, and
+what foreign sounds reach (other classes' shots with their own class left out, `_background`, generated noise).
+Threshold and width are those under which sigmoid((c - threshold) / width) tells the two groups apart with the least
+cross entropy, each group weighing the same; but the threshold lies at most REACH below the own recordings' lowest
+tenth, since noise alone says little about what else there is to hear.
     P(known) = sigmoid((c - threshold) / width) * sigmoid((c - closeness to the nearest background shot) / width)
 A window without any sound is always unknown.
 """
@@ -16,12 +18,13 @@ from torch import Tensor
 
 REACH = 0.15
 """How far below its own recordings a class may still be heard (cosine)."""
-NARROWEST = 0.02
-"""The least width (cosine): below it a probability would be a yes or a no."""
-SURE = 2.2
-"""sigmoid(2.2) = 0.9: what P is worth."""
-LONE_SHARE = 0.35
-"""With one shot a class there are no left-out recordings: P is then so far from N towards 1."""
+NARROWEST, WIDEST = 0.02, 0.2
+"""Of the width (cosine): below, a probability would be a yes or a no; above, it would say nothing."""
+LONE_SHARE = 0.25
+"""With one shot a class nothing can be left out: the threshold is then so far from the foreign sounds' highest tenth
+towards 1."""
+LONE_WIDTH = 0.05
+"""And this is its width: nothing is sure."""
 DEFAULT_TEMPERATURE = 8.0
 """Where nothing can be left out."""
 
@@ -40,10 +43,16 @@ class Calibration:
 
 def known_threshold(own: Float[Tensor, " shots"] | None, foreign: Float[Tensor, " others"]) -> tuple[float, float]:
     """Threshold and width from the closeness of left-out own recordings (None: no class has two) and foreign sounds."""
-    high = float(foreign.quantile(0.9))
-    low = float(own.quantile(0.1)) if own is not None else high + LONE_SHARE * (1 - high)
-    threshold = max((low + high) / 2, low - REACH)
-    return threshold, max(abs(low - threshold) / SURE, NARROWEST)
+    if own is None:
+        high = float(foreign.quantile(0.9))
+        return high + LONE_SHARE * (1 - high), LONE_WIDTH
+    thresholds = torch.linspace(0, 1, 101, dtype=torch.float64)[:, None, None]
+    widths = torch.linspace(NARROWEST, WIDEST, 19, dtype=torch.float64)[None, :, None]
+    misses = torch.nn.functional.softplus((thresholds - own.double().cpu()) / widths).mean(-1)
+    alarms = torch.nn.functional.softplus((foreign.double().cpu() - thresholds) / widths).mean(-1)
+    best = int((misses + alarms).argmin())
+    threshold, width = thresholds.flatten()[best // 19], widths.flatten()[best % 19]
+    return max(float(threshold), float(own.quantile(0.1)) - REACH), float(width)
 
 
 def fitted_temperature(logits: Float[Tensor, "shots classes"], labels: Tensor) -> float:
