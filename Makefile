@@ -1,0 +1,55 @@
+# make run     the demo: sounds, training, the daemon with its live table
+# make test    the whole test suite
+# make check   style, types, layers
+# make clean   remove everything that make has made
+#
+# Everything is installed into .venv, once, and again when pyproject.toml changes. Another Python: make PYTHON=python3.12
+
+PYTHON := python3
+BIN := .venv/bin
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+# An environment that is active around us must not lead pip or Python elsewhere.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONSAFEPATH PIP_TARGET PIP_PREFIX PIP_USER
+
+.PHONY: help run test check clean
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+run: demo/adapter.safetensors
+	@exec $(BIN)/mgcld run -c config/demo.yaml
+
+test: .venv/installed-for-tests
+	@tools/system-packages
+	@exec $(BIN)/python -m pytest
+
+check: .venv/installed-for-tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy mgcld plugins
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv demo build dist *.egg-info .*_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+demo/adapter.safetensors: demo/soundscape.json plugins/encoders/mini.safetensors
+demo/adapter.safetensors: $(wildcard mgcld/model/*.py mgcld/training/*.py plugins/encoders/*.py plugins/captioners/*.py)
+	@exec $(BIN)/mgcld train --shots demo/support -o $@
+
+demo/soundscape.json: .venv/installed $(wildcard mgcld/demo/*.py)
+	@exec $(BIN)/mgcld demo demo
+
+.venv/installed: pyproject.toml
+	@tools/environment $(PYTHON)
+	$(PIP_INSTALL) --editable .
+	@touch $@
+
+.venv/installed-for-tests: pyproject.toml
+	@tools/environment $(PYTHON)
+	$(PIP_INSTALL) --editable '.[test]'
+	@touch .venv/installed $@
