@@ -18,12 +18,14 @@ class TagsCaptioner:
         """Name at most `most` tags, each of at least the probability `floor`, and always one.
 
         Raises:
-            ConfigError: the encoder has no tags.
+            ConfigError: the encoder has no tags, or `most` is less than 1.
         """
+        if most < 1:
+            raise ConfigError(f"captioner tags: most is {most}, not at least 1", help="3 is usual")
         if not encoder.tag_names:
             raise ConfigError(f"encoder {encoder.name} has no tags", help="choose another captioner, or none")
         self._names = [name.lower() for name in encoder.tag_names]
-        self._most = most
+        self._most = min(most, len(self._names))
         self._floor = floor
 
     def caption(self, samples: "Tensor", features: AudioFeatures) -> Sequence[str]:  # noqa: ARG002

@@ -17,8 +17,8 @@ def chosen_device(wish: str) -> torch.device:
         device = torch.device(wish)
     except RuntimeError as error:
         raise DeviceUnavailable(f"{wish!r} is no device", help="use auto, cpu, cuda or cuda:<number>") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        seen = torch.cuda.device_count()
+    seen = torch.cuda.device_count()
+    if device.type == "cuda" and not 0 <= (device.index or 0) < seen:  # a huge number comes back negative
         raise DeviceUnavailable(
             f"device {wish} is not there: this machine shows {seen} CUDA device(s)",
             help="set the encoder's device to auto or cpu",

@@ -89,7 +89,7 @@ class AudioNet(nn.Module):
         Float[Tensor, "batch segments text"],
         Float[Tensor, "batch segments tags"],
     ]:
-        """Segments = ceil(frames / 32); the third are probabilities."""
+        """Segments = ceil((frames - 2) / 32), from 3 frames on; the third are probabilities."""
         x = ((log_mel + MEL_SHIFT) * MEL_SCALE)[:, None].contiguous(memory_format=torch.channels_last)
         x = torch.relu(self.stem(x))
         x = self.block4(self.block3(self.block2(self.block1(x))))
@@ -99,6 +99,11 @@ class AudioNet(nn.Module):
 
 
 def segments_of(samples: int) -> int:
-    """How many segments the network makes of so many samples (at least one)."""
+    """How many segments so many samples reach into (at least one)."""
     frames = 1 + max(samples - WINDOW_SAMPLES, 0) // HOP_SAMPLES
     return math.ceil(frames / FRAMES_PER_SEGMENT)
+
+
+def least_samples(segments: int) -> int:
+    """So many samples make so many segments: the network gives the last one a row from its third frame on."""
+    return WINDOW_SAMPLES + HOP_SAMPLES * (FRAMES_PER_SEGMENT * (segments - 1) + 2)

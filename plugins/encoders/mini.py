@@ -19,7 +19,7 @@ from mgcld.data import AudioFeatures
 from mgcld.errors import CheckpointError, WeightsUnavailable
 
 from ._device import chosen_device
-from ._mini_audio import SAMPLE_RATE, SEGMENT_SAMPLES, WINDOW_SAMPLES, AudioNet, LogMel, segments_of
+from ._mini_audio import SAMPLE_RATE, SEGMENT_SAMPLES, AudioNet, LogMel, least_samples, segments_of
 from ._mini_text import TextTable
 
 WEIGHTS = Path(__file__).with_name("mini.safetensors")
@@ -74,9 +74,10 @@ class MiniEncoder:
     ) -> AudioFeatures:
         """Hear a batch; a part's scale is such that each has its share in the (unit) coarse feature."""
         samples = samples.to(self._device, torch.float32)
-        short = max(WINDOW_SAMPLES - samples.shape[1], 0)
+        segments = segments_of(samples.shape[1])
+        short = max(least_samples(segments) - samples.shape[1], 0)
         *parts, tags = self._net(self._log_mel(torch.nn.functional.pad(samples, (0, short))))
-        heard = _heard(valid_samples.to(self._device), segments_of(samples.shape[1]))
+        heard = _heard(valid_samples.to(self._device), segments)
         loud = (1 - tags[..., self._silence : self._silence + 1]).clamp_min(QUIETEST)
         parts = [*parts, tags.sqrt() @ self._profile * loud]
         fine = torch.cat([math.sqrt(s) * _scaled(p, heard) for s, p in zip(self._shares, parts, strict=True)], -1)
