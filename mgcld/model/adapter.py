@@ -1,6 +1,7 @@
 """The adapter: everything that training made, in one immutable object that turns features into predictions."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -62,7 +63,7 @@ class Adapter:
             values=self.values.to(device),
             background=None if self.background is None else self.background.to(device),
             explanations=self.explanations.to(device),
-            fusion=self.fusion.to(device),
+            fusion=deepcopy(self.fusion).to(device),  # a module moves in place, and others may hold this one
         )
 
     @torch.no_grad()

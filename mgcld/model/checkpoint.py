@@ -80,7 +80,7 @@ def load_adapter(path: Path) -> Adapter:
             metadata: dict[str, str] = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
         notes = json.loads(metadata.get("mgcld", "{}"))
-        if notes.get("format") != FORMAT:
+        if not isinstance(notes, dict) or notes.get("format") != FORMAT:
             raise CheckpointError(f"{path} is no adapter of this version ({FORMAT})", help=help)
         return _adapter(tensors, notes)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
