@@ -5,8 +5,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from commands import mgcld
+
+from mgcld.config import Part
+
+if TYPE_CHECKING:
+    from mgcld.model.listen import Listener
 
 REQUIRE_ALL = os.environ.get("MGCLD_REQUIRE_ALL") == "1"
 
@@ -53,3 +60,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 here[name] = SYSTEM[name]()
             if not here[name] and not REQUIRE_ALL:
                 item.add_marker(pytest.mark.skip(reason=f"needs the system package {name}: run `make test` as root"))
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's folder: support, soundscape, truth, and the adapter that `mgcld train` made of it as a process."""
+    folder = tmp_path_factory.mktemp("demo")
+    for command in (("demo", folder), ("train", "--shots", folder / "support", "-o", folder / "adapter.safetensors")):
+        result = mgcld(*command)
+        assert result.returncode == 0, result.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def listener() -> "Listener":
+    """The embedded encoder with its captioner."""
+    from mgcld.assemble import build_listener
+
+    return build_listener(Part(type="mini", device="cpu"), Part(type="tags"))

@@ -10,8 +10,8 @@ Gradient = Literal["detached", "unrolled"]
 
 
 def cosine(
-    rows: Float[Tensor, "*batch rows dim"], columns: Float[Tensor, "*batch columns dim"]
-) -> Float[Tensor, "*batch rows columns"]:
+    rows: Float[Tensor, "*#batch rows dim"], columns: Float[Tensor, "*#batch columns dim"]
+) -> Float[Tensor, "*#batch rows columns"]:
     """cos(x, y) = x·y / (|x| |y|) of every pair, in float32; a row of zeros is at cosine 0 from everything."""
     x = torch.nn.functional.normalize(rows.float(), dim=-1)
     y = torch.nn.functional.normalize(columns.float(), dim=-1)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -20,6 +21,8 @@ from mgcld.training.support import Skipped
 MOST_WINDOWS = 12
 """A long recording is heard in at most so many windows, evenly spaced."""
 BATCH = 32
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +95,12 @@ def hear(recordings: Sequence[Recording], listener: Listener, progress: Callable
     return Shots(tuple(recordings), keys_of(joined), torch.cat([caption for _, caption in shots]))
 
 
-def evenly(windows: Iterable[Window], most: int) -> list[Window]:
+def evenly(windows: Iterable[Item], most: int) -> list[Item]:
     """Evenly spaced windows from a stream of unknown length: at most `most`, and no more than that in memory.
 
     Whenever there are too many, every second one is let go and the stride doubles.
     """
-    held: list[Window] = []
+    held: list[Item] = []
     stride = 1
     for index, window in enumerate(windows):
         if index % stride == 0:

@@ -1,0 +1,32 @@
+"""`mgcld` as a process, as its users run it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from children import Child
+
+MAIN = "from mgcld.cli import main; main()"
+
+
+def mgcld(*arguments: object, folder: Path | None = None, timeout: float = 110) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "mgcld", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=folder,
+        check=False,
+    )
+
+
+def mgcld_child(*arguments: object) -> Child:
+    """Start a command that goes on."""
+    return Child(MAIN, *map(str, arguments))
+
+
+def is_polite(result: subprocess.CompletedProcess[str], exit_code: int) -> bool:
+    """An error that a person can read: no traceback, a help line, the right exit code."""
+    told = "error:" in result.stderr and "help:" in result.stderr and "Traceback" not in result.stderr
+    return told and result.returncode == exit_code
