@@ -7,8 +7,8 @@ from mgcld.demo.synthesis import Random, Samples, band, bursts, decay, place, ri
 
 def clock_ticking(random: Random, samples: int, rate: int) -> Samples:
     """Tick and tock in turn."""
-    step = 1 / random.uniform(1.2, 2.2)
-    strokes = [_escapement(random, pitch, rate) for pitch in random.uniform(3000, 5500, 2)]
+    step = 1 / random.uniform(1.6, 2.6)
+    strokes = [_escapement(random, pitch, rate) for pitch in random.uniform(3000, 5000, 2)]
     sound = np.zeros(samples)
     for k, start in enumerate(np.arange(random.uniform(0, step), samples / rate, step)):
         place(sound, strokes[k % 2] * random.uniform(0.8, 1), start, rate)
@@ -21,7 +21,7 @@ def _escapement(random: Random, pitch: float, rate: int) -> Samples:
     tick = np.zeros(size)
     for k in range(3):
         snap = band(random.standard_normal(size), rate, 0.7 * pitch, 1.3 * pitch)
-        snap *= decay(size, rate, random.uniform(0.0005, 0.002)) * random.uniform(0.4, 1)
+        snap *= decay(size, rate, random.uniform(0.001, 0.003)) * random.uniform(0.4, 1)
         place(tick, snap, k * random.uniform(0.006, 0.012), rate)
     return tick
 
