@@ -143,8 +143,10 @@ def test_a_restart_is_recognised_by_boot_id_and_is_no_loss(stamper: wire.Stamper
 
 def test_waiting_for_nothing_ends_with_a_clear_error_and_may_go_on(bus: Publisher, stamper: wire.Stamper) -> None:
     with joined(bus, stamper, timeout_seconds=1) as messages:
+        began = time.monotonic()
         with pytest.raises(ReceiveTimeout, match="nothing was heard for 1 s") as given_up:
             next(messages)
+        assert 0.9 < time.monotonic() - began < 8
         assert isinstance(given_up.value, TimeoutError)
         assert given_up.value.help
         bus.publish(stamper.stamp(prob()))
@@ -199,8 +201,8 @@ def test_leaving_the_loop_closes_the_socket(bus: Publisher, stamper: wire.Stampe
 
 
 def test_a_closed_subscription_has_ended(bus: Publisher) -> None:
-    messages = subscribe(bus.endpoint)
-    messages.close()
+    with subscribe(bus.endpoint) as messages:
+        pass
     assert list(messages) == []
 
 
@@ -221,8 +223,6 @@ def test_the_client_knows_the_default_address() -> None:
 
 
 def test_the_client_loads_nothing_heavy() -> None:
-    began = time.monotonic()
     code = "import sys, mgcld.client; print(*{m.partition('.')[0] for m in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "numpy", "pydantic", "transformers"} & {*loaded}
-    assert time.monotonic() - began < 20

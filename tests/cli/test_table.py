@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from children import Terminal
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -218,6 +218,7 @@ def test_no_name_steers_the_terminal(terminal: bool) -> None:
     assert "[red]" in text
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False), st.integers(1, 50))
 def test_a_bar_has_its_width_whatever_it_shows(fraction: float, width: int) -> None:
     assert len(line.bar(fraction, width)) == width

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mgcld
@@ -143,6 +143,7 @@ def test_no_topic_is_the_beginning_of_another_one() -> None:
     assert not wire.topic("prob", "mic10").startswith(wire.topic("prob", "mic1"))
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1))
 def test_any_name_stays_one_level_of_the_topic(name: str) -> None:
     name = name.encode(errors="replace").decode()
@@ -159,12 +160,14 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["prob", "event", "health", "meta"]), st.dictionaries(st.text(), values), st.text(max_size=20))
 def test_every_message_survives_its_frames(kind: Any, body: dict[str, Any], node: str) -> None:
     message = wire.Stamper(node).stamp(Message(kind, wire.topic(kind, "mic1"), {}, body))
     assert wire.parse(wire.frames(message)) == message
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=4))
 def test_random_frames_are_a_named_error(frames: list[bytes]) -> None:
     with pytest.raises(MessageError):
