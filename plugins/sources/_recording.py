@@ -6,18 +6,18 @@ alike. It gives floats for MP3, Vorbis, Opus and AAC, and reads five minutes of 
 
 import logging
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
 import av
 import numpy as np
-from av.audio.stream import AudioStream
+from av.codec.context import Flags2
 from jaxtyping import Float32
 
 from mgcld.errors import Reason, SourceError
 
 from ._ffmpeg import mono, position, said
+from ._timeline import Timeline
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ FORMATS = "wav,w64,aiff,au,caf,flac,ogg,mp3,aac,mov,matroska,wv,ape,amr,asf"
 """Recordings only: FFmpeg also reads playlists, which could make it open other files or addresses."""
 MISSING_SECONDS = 0.1
 """A recording that is shorter than it claims by more than this lacks its end."""
+HEAD_BYTES = 4096
 UNKNOWN_SIZE = 0x7FFF_0000
 """Programs that write WAV into a pipe put at least this as its size."""
 
@@ -43,77 +44,74 @@ def pieces(path: Path) -> Iterator[Piece]:
     Raises:
         SourceError: it is missing, is no recording, or holds no sound.
     """
-    lacks_end = _lacks_end(path)
+    head, size = _beginning(path)
     with _opened(path) as container:
         if not container.streams.audio:
             raise SourceError(f"{path} has no audio", reason="no_audio", help="give a file with an audio track")
-        one_pass = _Pass(path, container)
-        yield from one_pass.pieces()
-        one_pass.report(lacks_end)
+        recording = _Recording(path, container, counted=_is_counted(container.format.name, head))
+        yield from recording.pieces()
+        recording.report(lacks_end=_lacks_end(head, size))
 
 
-class _Pass:
-    def __init__(self, path: Path, container: av.container.InputContainer) -> None:
+class _Recording:
+    def __init__(self, path: Path, container: av.container.InputContainer, *, counted: bool) -> None:
+        """`counted`: the file itself says how long it is; otherwise FFmpeg guesses."""
         self._path = path
         self._container = container
         self._stream = container.streams.audio[0]
-        self._tick = float(self._stream.time_base or 0)  # seconds
-        self._rate = 0
-        self._origin = 0  # the first frame's time stamp (samples)
-        self._end = 0  # samples so far
+        self._stated_seconds = float((self._stream.duration or 0) * (self._stream.time_base or 0)) if counted else 0.0
+        self._timeline: Timeline | None = None
+        self._end = 0  # samples so far, lost ones too
+        self._lost = 0
+        self._beyond = 0  # samples behind the end that the file states
         self._damaged = 0  # packets that could not be decoded
-        self._hole = False
+        if self._stream.codec_context.name == "vorbis":
+            # FFmpeg cuts the end of Vorbis wrongly, by some hundred samples; `_piece` does it.
+            self._stream.codec_context.flags2 |= Flags2.skip_manual
 
     def pieces(self) -> Iterator[Piece]:
-        for packet in self._packets():
-            for frame in self._frames(packet):
-                if frame.sample_rate != (self._rate or frame.sample_rate):
-                    logger.warning("%s: the rate changes at sample %d; the rest is not heard", self._path, self._end)
-                    return
-                piece = self._piece(frame)
+        for frame in self._frames():
+            self._timeline = self._timeline or Timeline(frame.sample_rate, restarts=False)
+            if frame.sample_rate != self._timeline.sample_rate:
+                logger.warning("%s: the rate changes to %d Hz; the rest is not heard", self._path, frame.sample_rate)
+                return
+            piece = self._piece(frame, self._timeline)
+            if len(piece.samples):
+                self._lost += piece.first_sample - self._end
                 self._end = piece.first_sample + len(piece.samples)
                 yield piece
 
-    def report(self, lacks_end: bool) -> None:
-        if not self._end:
+    def report(self, *, lacks_end: bool) -> None:
+        if self._timeline is None:
             reason: Reason = "decode" if self._damaged else "no_audio"
             raise SourceError(f"{self._path} holds no sound that can be decoded", reason=reason, help="is it whole?")
-        if self._damaged:
-            logger.warning("%s: damaged packets passed over: %d", self._path, self._damaged)
-        claimed = self._stream.duration
-        exact = "mp3" not in self._container.format.name  # an MP3's length is a guess
-        if claimed and exact and claimed * self._tick - self._end / self._rate > MISSING_SECONDS:
-            lacks_end = True
-        if lacks_end:
-            logger.warning("%s: truncated; %.1f s are there", self._path, self._end / self._rate)
+        rate = self._timeline.sample_rate
+        if self._damaged or self._lost:
+            logger.warning("%s: damaged, %.1f s in it cannot be heard", self._path, self._lost / rate)
+        if self._beyond > rate:
+            logger.warning("%s: %.1f s behind its stated end are not heard", self._path, self._beyond / rate)
+        if lacks_end or self._stated_seconds - self._end / rate > MISSING_SECONDS:
+            logger.warning("%s: truncated, only %.1f s are there", self._path, self._end / rate)
 
-    def _packets(self) -> Iterator["av.Packet[AudioStream]"]:
+    def _frames(self) -> Iterator[av.AudioFrame]:
         try:
-            yield from self._container.demux(self._stream)
+            for packet in self._container.demux(self._stream):
+                try:
+                    yield from self._stream.decode(packet)
+                except av.FFmpegError:
+                    self._damaged += 1
         except av.FFmpegError:
             self._damaged += 1
 
-    def _frames(self, packet: "av.Packet[AudioStream]") -> list[av.AudioFrame]:
-        try:
-            return self._stream.decode(packet)
-        except av.FFmpegError:
-            self._damaged += 1
-            self._hole = True
-            return []
-
-    def _piece(self, frame: av.AudioFrame) -> Piece:
-        stamp = position(frame)
-        if not self._rate:
-            self._rate, self._origin = frame.sample_rate, stamp or 0
-        first = self._end
-        if self._hole and stamp is not None:
-            first = max(first, stamp - self._origin)
-        self._hole = False
+    def _piece(self, frame: av.AudioFrame, timeline: Timeline) -> Piece:
         samples = mono(frame)
-        # m4a says in the last frame how much of it is padding.
-        if frame.duration and frame.time_base == Fraction(1, frame.sample_rate):
-            samples = samples[: frame.duration]
-        return Piece(first, samples, self._rate)
+        first = timeline.place(position(frame), len(samples))
+        if not self._stated_seconds:
+            return Piece(first, samples, frame.sample_rate)
+        # AAC and Vorbis are padded to whole frames.
+        kept = samples[: max(0, round(self._stated_seconds * frame.sample_rate) - first)]
+        self._beyond += len(samples) - len(kept)
+        return Piece(first, kept, frame.sample_rate)
 
 
 def _opened(path: Path) -> av.container.InputContainer:
@@ -125,24 +123,29 @@ def _opened(path: Path) -> av.container.InputContainer:
         raise SourceError(f"{path} is no recording: {said(error)}", reason="decode", help=hint) from error
 
 
-def _lacks_end(path: Path) -> bool:
-    """Whether a WAV file is shorter than its header says; FFmpeg does not tell.
-
-    Raises:
-        SourceError: the file cannot be read at all.
-    """
+def _beginning(path: Path) -> tuple[bytes, int]:
+    """The first bytes, and the size; SourceError if there are none."""
+    hint = "check the path and the permissions"
     try:
         if path.exists() and not path.is_file():
             raise SourceError(f"{path} is no file", reason="not_found", help="give one recording")
         with path.open("rb") as file:
-            head = file.read(8)
-        size = path.stat().st_size
+            head, size = file.read(HEAD_BYTES), path.stat().st_size
+    except FileNotFoundError as error:
+        raise SourceError(f"{path} does not exist", reason="not_found", help=hint) from error
     except OSError as error:
-        reason: Reason = "not_found" if isinstance(error, FileNotFoundError) else "refused"
-        raise SourceError(
-            f"cannot read {path}: {error.strerror}", reason=reason, help="check its path and its permissions"
-        ) from error
+        raise SourceError(f"{path} cannot be read: {error.strerror}", reason="refused", help=hint) from error
     if not size:
         raise SourceError(f"{path} is empty", reason="no_audio", help="give a recording")
-    claimed = int.from_bytes(head[4:], "little") if head[:4] == b"RIFF" else 0
-    return size < claimed + len(head) - 1 and claimed < UNKNOWN_SIZE
+    return head, size
+
+
+def _lacks_end(head: bytes, size: int) -> bool:
+    """Whether a WAV file is shorter than its header says; FFmpeg does not tell."""
+    claimed = int.from_bytes(head[4:8], "little") + 8 if head[:4] == b"RIFF" else 0
+    return size + 1 < claimed < UNKNOWN_SIZE  # a byte of padding may lack
+
+
+def _is_counted(kind: str, head: bytes) -> bool:
+    """Whether the file says how many samples it has; an MP3 does where its encoder wrote such a header."""
+    return kind in ("flac", "ogg") or "mp4" in kind or ("mp3" in kind and (b"Xing" in head or b"Info" in head))

@@ -1,4 +1,4 @@
-"""Where each frame of a stream stands on the sample axis, told by its time stamp."""
+"""Where each frame of a stream or a recording stands on the sample axis, told by its time stamp."""
 
 JITTER_SECONDS = 0.1
 """What the time stamps of a sender with an unsteady clock may be off."""
@@ -14,8 +14,10 @@ class Timeline:
     from then on only more than `JITTER_SECONDS` counts. Without this, its jitter would break every window.
     """
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, *, restarts: bool = True) -> None:
+        """`restarts`: whether the clock may start anew, which is a new epoch; a recording just goes on."""
         self.sample_rate = sample_rate
+        self._restarts = restarts
         self._origin: int | None = None
         self._next = 0
         self._unsteady = False
@@ -33,7 +35,8 @@ class Timeline:
     def _follow(self, stamp: int, ahead: int, samples: int) -> None:
         jitter = int(JITTER_SECONDS * self.sample_rate)
         tolerance = max(jitter, samples) if self._unsteady else samples // 2
-        if ahead > RESET_SECONDS * self.sample_rate or ahead < -max(10 * jitter, 2 * samples):
+        leaps = ahead > RESET_SECONDS * self.sample_rate or ahead < -max(10 * jitter, 2 * samples)
+        if leaps and self._restarts:
             self.epoch, self._origin, self._next = self.epoch + 1, stamp, 0
         elif ahead > tolerance:
             self._next += ahead

@@ -19,7 +19,9 @@ BLOCK_SECONDS = 0.05
 QUEUE_BLOCKS = 100
 """Five seconds wait at most; what comes then is lost, and becomes a gap."""
 SILENCE_SECONDS = 3.0
-"""PortAudio does not report an unplugged device: one that delivers nothing for so long is gone."""
+"""PortAudio does not always notice that a device is gone: one that delivers nothing for so long is."""
+STEP_SECONDS = 0.25
+BACK = "check the plug; it is opened again when it is back"
 LATE_SECONDS = 0.1
 """A converter's time is believed if it is older than the device's latency by at most this.
 
@@ -81,7 +83,7 @@ class MicrophoneSource:
         ear = _Ear()
         with _portaudio.opened(self._device, self._channels, BLOCK_SECONDS, ear.hear) as stream:
             while True:
-                yield _block(ear.next(), round(stream.samplerate), stream.latency)
+                yield _block(ear.next(stream), round(stream.samplerate), stream.latency)
 
 
 class _Ear:
@@ -102,13 +104,16 @@ class _Ear:
         with contextlib.suppress(queue.Full):
             self._chunks.put_nowait(chunk)
 
-    def next(self) -> _Chunk:
-        try:
-            return self._chunks.get(timeout=SILENCE_SECONDS)
-        except queue.Empty:
-            hint = "check the plug; the device is opened again when it is back"
-            message = f"the microphone delivers nothing for {SILENCE_SECONDS:.0f} s"
-            raise SourceError(message, reason="timeout", help=hint) from None
+    def next(self, stream: Any) -> _Chunk:
+        deadline = time.monotonic() + SILENCE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                return self._chunks.get(timeout=STEP_SECONDS)
+            except queue.Empty:
+                if not stream.active:
+                    raise SourceError("the microphone has gone", reason="ended", help=BACK) from None
+        message = f"the microphone delivers nothing for {SILENCE_SECONDS:.0f} s"
+        raise SourceError(message, reason="timeout", help=BACK)
 
 
 def _block(chunk: _Chunk, sample_rate: int, latency: float) -> AudioBlock:

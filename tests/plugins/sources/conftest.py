@@ -46,38 +46,52 @@ def rtsp_server() -> Iterator[RtspServer]:
     server.kill()
 
 
+class PulseAudio:
+    """A sound server; its default input hears what is played: a tone of 1 kHz, left twice as loud as right."""
+
+    def __init__(self, folder: Path) -> None:
+        config, runtime = folder / "asound.conf", folder / "run"
+        runtime.mkdir(mode=0o700)
+        config.write_text("</usr/share/alsa/alsa.conf>\npcm.!default { type pulse }\nctl.!default { type pulse }\n")
+        self._socket = runtime / "socket"
+        self._tone = folder / "tone.wav"
+        self._running: list[subprocess.Popen[bytes]] = []
+        self.environment = {
+            **os.environ,
+            "HOME": str(folder),
+            "XDG_RUNTIME_DIR": str(runtime),
+            "PULSE_SERVER": f"unix:{self._socket}",
+            "ALSA_CONFIG_PATH": str(config),
+        }
+        left = tone(1000, 60, 48_000)
+        soundfile.write(self._tone, np.stack([left, left / 2], axis=1), 48_000)
+
+    def start(self) -> None:
+        """The server and a player."""
+        modules = [f"module-native-protocol-unix socket={self._socket} auth-anonymous=1", "module-null-sink"]
+        load = [f"--load={module}" for module in modules]
+        self._run("pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", *load)
+        deadline = time.monotonic() + 20
+        while subprocess.run(["pactl", "info"], env=self.environment, capture_output=True, timeout=20).returncode:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        self._run("paplay", str(self._tone))
+
+    def kill(self) -> None:
+        for process in self._running:
+            process.kill()
+            process.wait(10)
+        self._running.clear()
+        self._socket.unlink(missing_ok=True)
+
+    def _run(self, *command: str) -> None:
+        process = subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._running.append(process)
+
+
 @pytest.fixture
-def pulseaudio(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment in which ALSA's default input hears what is played into a null sink: a tone of 1 kHz."""
-    runtime = tmp_path / "run"
-    runtime.mkdir(mode=0o700)
-    config = tmp_path / "asound.conf"
-    config.write_text("</usr/share/alsa/alsa.conf>\npcm.!default { type pulse }\nctl.!default { type pulse }\n")
-    address = f"unix:{runtime}/socket"
-    environment = {
-        **os.environ,
-        "HOME": str(tmp_path),
-        "XDG_RUNTIME_DIR": str(runtime),
-        "PULSE_SERVER": address,
-        "ALSA_CONFIG_PATH": str(config),
-    }
-    soundfile.write(tmp_path / "tone.wav", np.stack([tone(1000, 60, 48_000), tone(1000, 60, 48_000)], 1), 48_000)
-    modules = [f"module-native-protocol-unix socket={runtime}/socket auth-anonymous=1", "module-null-sink"]
-    load = [f"--load={module}" for module in modules]
-    command = ["pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", *load]
-    quiet = {"env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, **quiet) as server:  # type: ignore[call-overload]
-        try:
-            _wait_for(["pactl", "info"], environment)
-            with subprocess.Popen(["paplay", str(tmp_path / "tone.wav")], **quiet) as player:  # type: ignore[call-overload]
-                yield environment
-                player.kill()
-        finally:
-            server.kill()
-
-
-def _wait_for(command: list[str], environment: dict[str, str]) -> None:
-    deadline = time.monotonic() + 20
-    while subprocess.run(command, env=environment, capture_output=True, timeout=20).returncode:
-        assert time.monotonic() < deadline, command
-        time.sleep(0.1)
+def pulseaudio(tmp_path: Path) -> Iterator[PulseAudio]:
+    server = PulseAudio(tmp_path)
+    server.start()
+    yield server
+    server.kill()

@@ -63,3 +63,11 @@ def test_a_sender_that_starts_anew_is_a_new_epoch() -> None:
         assert [timeline.place(200_000 + index * FRAME, FRAME) for index in range(3)] == [0, 160, 320]
         placed = [timeline.place(200_000 + leap + index * FRAME, FRAME) for index in range(3, 6)]
         assert (timeline.epoch, placed) == (1, [0, 160, 320])
+
+
+def test_a_recording_goes_on_where_its_clock_starts_anew() -> None:
+    timeline = Timeline(RATE, restarts=False)
+    stamps = [*range(0, 10**6, FRAME), *range(0, 3 * FRAME, FRAME)]
+    placed = [timeline.place(stamp, FRAME) for stamp in stamps]
+    assert placed == [index * FRAME for index in range(len(stamps))]
+    assert timeline.epoch == 0
