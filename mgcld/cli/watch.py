@@ -58,7 +58,7 @@ def _patiently(messages: Subscription, endpoint: str, source: str | None, notes:
         silences = 0
         heard.add(message.kind)
         _say(notes, "mgcld was started anew" if message.restarted else "")
-        _say(notes, f"missed {message.lost} messages of {message.topic}" if message.lost else "")
+        _say(notes, f"{message.topic}: {message.lost} missed" if message.lost else "")
         yield message
 
 

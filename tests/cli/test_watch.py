@@ -122,7 +122,7 @@ def test_it_says_what_was_missed_and_that_the_daemon_was_started_anew(bus: Publi
         for _ in range(3):
             stamper.stamp(prob())
         bus.publish(stamper.stamp(prob()))
-        until_said(child, "missed 3 messages of mgcl/v1/prob/kitchen/")
+        until_said(child, "mgcl/v1/prob/kitchen/: 3 missed")
         bus.publish(wire.Stamper("attic").stamp(prob()))
         until_said(child, "mgcld was started anew")
 
