@@ -20,13 +20,14 @@ PATIENCE_SECONDS = 30.0
 class Child:
     """A Python process: a script file, or code for `-c`."""
 
-    def __init__(self, code: str | Path, *arguments: str) -> None:
+    def __init__(self, code: str | Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
         command: Sequence[str] = [str(code)] if isinstance(code, Path) else ["-c", code]
         self.process = subprocess.Popen(
             [sys.executable, "-u", *command, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env=environment,
         )
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._errors: list[str] = []
