@@ -74,7 +74,7 @@ def _solved(
     """Sinkhorn with f = log k1 and g = log k2 (eq. 8), dropping problems as they converge."""
     plan = torch.zeros_like(scaled)
     active = torch.arange(len(scaled), device=scaled.device)
-    g = torch.zeros_like(log_b)
+    g = torch.where(log_b.isneginf(), log_b, 0.0)  # k2 = 1, but padding must not take part even in the first step
     for done in range(1, iterations + 1):
         f = log_a - torch.logsumexp(scaled + g[:, None, :], dim=2)
         g = log_b - torch.logsumexp(scaled + f[:, :, None], dim=1)

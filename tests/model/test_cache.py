@@ -1,0 +1,146 @@
+from dataclasses import replace
+
+import literal
+import numpy as np
+import pytest
+import torch
+from literal import BETTER, PAPER, Reading
+from worlds import CLASSES, LABELS, SHOTS, World, converged, world
+
+import mgcld.model.cache
+from mgcld.model import options
+from mgcld.model.cache import Keys, affinity, coarse_similarity, evidence, fine_similarity, marginals
+from mgcld.model.options import MethodOptions
+from mgcld.model.parts import cache_logits, closeness, similarities
+
+MODES = pytest.mark.parametrize(
+    ("given", "reading"),
+    [
+        pytest.param(options.PAPER, PAPER, id="paper"),
+        pytest.param(options.MGCL_PLUS, BETTER, id="mgcl+"),
+        pytest.param(replace(options.PAPER, cache_sum="mean"), replace(PAPER, summed=False), id="mean over shots"),
+        pytest.param(
+            replace(options.PAPER, marginals="encoder"), replace(PAPER, uniform=False), id="encoder's marginals"
+        ),
+        pytest.param(replace(options.PAPER, beta=2.0), replace(PAPER, beta=2.0), id="beta 2"),
+        pytest.param(replace(options.PAPER, epsilon=0.3), replace(PAPER, epsilon=0.3), id="epsilon 0.3"),
+    ],
+)
+
+
+def logits(made: World, given: MethodOptions, masked: torch.Tensor | None = None) -> tuple[np.ndarray, np.ndarray]:
+    near = similarities(made.query, made.keys, given)
+    coarse, fine = cache_logits(near, made.values, given, masked)
+    return coarse.numpy(), fine.numpy()
+
+
+@MODES
+@pytest.mark.parametrize("seed", range(3))
+def test_the_cache_is_what_equations_1_to_11_say(seed: int, given: MethodOptions, reading: Reading) -> None:
+    made = world(seed)
+    coarse, fine = logits(made, converged(given))
+    for b, window in enumerate(made.windows):
+        assert coarse[b] == pytest.approx(literal.pro_ckc(window, made.shots, LABELS, CLASSES, reading), abs=1e-5)
+        assert fine[b] == pytest.approx(literal.pro_fkc(window, made.shots, LABELS, CLASSES, reading), abs=1e-5)
+
+
+@pytest.mark.parametrize("given", [options.PAPER, options.MGCL_PLUS])
+def test_stopping_early_costs_less_than_the_tolerance(given: MethodOptions) -> None:
+    made = world()
+    early = fine_similarity(made.query, made.keys, given)
+    exact = fine_similarity(made.query, made.keys, converged(given))
+    assert (early - exact).abs().max() < given.tolerance
+
+
+def test_similarities_lie_at_window_and_shot() -> None:
+    made = world(4)
+    near = similarities(made.query, made.keys, converged(options.PAPER))
+    for b, window in enumerate(made.windows):
+        for i, shot in enumerate(made.shots):
+            p, q = literal.mass(window, PAPER), literal.mass(shot, PAPER)
+            assert float(near.coarse[b, i]) == pytest.approx(
+                literal.cos(literal.coarse(window), literal.coarse(shot)), abs=1e-6
+            )
+            assert float(near.fine[b, i]) == pytest.approx(
+                literal.sim_ot(window.segments, shot.segments, p, q, 0.1), abs=1e-5
+            )
+
+
+def test_padding_carries_no_mass() -> None:
+    weights = torch.tensor([[0.7, 0.3, 0.0], [0.2, 0.5, 0.3]])
+    assert marginals(weights, options.PAPER).tolist() == [[0.5, 0.5, 0.0], pytest.approx([1 / 3] * 3)]
+    assert torch.equal(marginals(weights, options.MGCL_PLUS), weights)
+
+
+def test_more_padding_changes_nothing() -> None:
+    made = world(5)
+    pad = torch.nn.functional.pad
+    longer = Keys(made.keys.coarse, pad(made.keys.fine, (0, 0, 0, 3)), pad(made.keys.weights, (0, 3)))
+    for given in (options.PAPER, options.MGCL_PLUS):
+        same = fine_similarity(made.query, made.keys, given)
+        assert torch.allclose(fine_similarity(made.query, longer, given), same, atol=1e-6)
+
+
+def test_a_large_support_set_is_compared_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = world(6)
+    whole = fine_similarity(made.query, made.keys, options.PAPER)
+    monkeypatch.setattr(mgcld.model.cache, "CELLS", 1)
+    assert torch.allclose(fine_similarity(made.query, made.keys, options.PAPER), whole, rtol=0, atol=1e-6)
+
+
+def test_features_of_half_precision_are_compared_in_float32() -> None:
+    made = world(7)
+    halved = Keys(made.keys.coarse, made.keys.fine.half(), made.keys.weights)
+    near = fine_similarity(made.query, halved, options.PAPER)
+    assert near.dtype == torch.float32
+    assert torch.allclose(near, fine_similarity(made.query, made.keys, options.PAPER), atol=2e-3)
+
+
+def test_affinity_is_1_at_the_same_direction_and_falls_with_beta() -> None:
+    similarity = torch.tensor([[1.0, 0.5, -1.0]])
+    assert affinity(similarity, 5.0)[0].tolist() == pytest.approx([1.0, np.exp(-2.5), np.exp(-10)])
+
+
+@pytest.mark.parametrize("given", [options.PAPER, options.MGCL_PLUS])
+def test_a_masked_key_is_as_if_it_were_not_there(given: MethodOptions) -> None:
+    made = world(8)
+    masked = torch.zeros(len(made.windows), SHOTS, dtype=torch.bool)
+    masked[1, 3] = masked[3, 3] = True
+    everything, without = logits(made, given), logits(made, given, masked)
+    rest = torch.tensor([i for i in range(SHOTS) if i != 3])
+    near = similarities(made.query, made.keys[rest], given)
+    removed = cache_logits(near, made.values[rest], given)
+    for grain in range(2):
+        for b in range(len(made.windows)):
+            wanted = removed[grain][b].numpy() if b in (1, 3) else everything[grain][b]
+            assert without[grain][b] == pytest.approx(wanted, abs=1e-6)
+
+
+def test_a_class_whose_only_key_is_masked_has_no_evidence() -> None:
+    made = world(9)
+    masked = torch.zeros(len(made.windows), SHOTS, dtype=torch.bool)
+    masked[:, LABELS.index(3)] = True
+    near = similarities(made.query, made.keys, options.MGCL_PLUS)
+    assert not evidence(near.coarse, made.values, options.MGCL_PLUS, masked=masked)[:, 3].any()
+    assert (closeness(near, made.values, options.MGCL_PLUS, masked)[:, 3] == -1).all()
+
+
+@pytest.mark.parametrize("given", [options.PAPER, options.MGCL_PLUS])
+def test_closeness_is_the_mean_affinity_read_as_a_cosine(given: MethodOptions) -> None:
+    made = world(10)
+    near = similarities(made.query, made.keys, given)
+    found = closeness(near, made.values, given)
+    for b in range(len(made.windows)):
+        for j in range(CLASSES):
+            own = [i for i, label in enumerate(LABELS) if label == j]
+            both = [float(grain[b, i]) for grain in (near.coarse, near.fine) for i in own]
+            mean = sum(literal.phi(x, given.beta) for x in both) / len(both)
+            assert float(found[b, j]) == pytest.approx(1 + np.log(mean) / given.beta, abs=1e-5)
+
+
+def test_the_closeness_to_itself_alone_is_1() -> None:
+    coarse = torch.nn.functional.normalize(torch.tensor([[3.0, 4.0, 1.0]]), dim=-1)
+    itself = Keys(coarse, coarse[:, None], torch.ones(1, 1))
+    near = similarities(itself, itself, options.PAPER)
+    assert float(closeness(near, torch.ones(1, 1), options.PAPER)) == pytest.approx(1)
+    assert float(coarse_similarity(itself, itself)) == pytest.approx(1)
