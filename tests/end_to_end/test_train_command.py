@@ -1,0 +1,147 @@
+"""`mgcld train` and `mgcld classify` as their users run them."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from commands import is_polite, mgcld
+
+from mgcld.demo.sounds import synthesise
+from mgcld.model.checkpoint import load_adapter
+
+RATE = 16_000
+
+
+def record(path: Path, name: str, seed: int, seconds: float = 4.0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, synthesise(name, seed, seconds, RATE), RATE)
+    return path
+
+
+@pytest.fixture
+def support(tmp_path: Path) -> Path:
+    for name in ("siren", "bird chirping"):
+        for seed in (1, 2):
+            record(tmp_path / "support" / name / f"{seed}.wav", name, seed)
+    return tmp_path / "support"
+
+
+def test_the_report_says_what_was_learned_and_what_was_not(support: Path, tmp_path: Path) -> None:
+    (support / "siren" / "notes.txt").write_text("my notes")
+    (support / "siren" / "broken.wav").write_text("RIFF, but not really\n" * 50)
+    result = mgcld("train", "--shots", support, "-o", tmp_path / "a.safetensors")
+    assert result.returncode == 0, result.stderr
+    for said in ("siren", "bird chirping", "leave-one-out accuracy", "notes.txt", "broken.wav", "_background", "wrote"):
+        assert said in result.stdout, said
+    assert "Traceback" not in result.stderr
+
+
+def test_the_json_report_is_for_machines_and_the_adapter_keeps_it(support: Path, tmp_path: Path) -> None:
+    result = mgcld("train", "--shots", support, "-o", tmp_path / "a.safetensors", "--json")
+    report = json.loads(result.stdout)
+    assert {row["name"]: row["shots"] for row in report["classes"]} == {"bird chirping": 2, "siren": 2}
+    assert 0 <= report["accuracy"] <= 1
+    assert load_adapter(tmp_path / "a.safetensors").provenance.report["accuracy"] == report["accuracy"]
+
+
+def test_training_twice_gives_the_same_file_but_for_the_clock(support: Path, tmp_path: Path) -> None:
+    tensors = []
+    for name in ("a", "b"):
+        assert mgcld("train", "--shots", support, "-o", tmp_path / name).returncode == 0
+        adapter = load_adapter(tmp_path / name)
+        tensors.append((adapter.keys.fine, adapter.fusion.w_c.weight, adapter.fusion.w_p.weight, adapter.calibration))
+    assert all(np.array_equal(a, b) for a, b in zip(tensors[0][:3], tensors[1][:3], strict=True))
+    assert tensors[0][3] == tensors[1][3]
+
+
+@pytest.mark.parametrize("mode", ["paper", "mgcl+"])
+@pytest.mark.parametrize("background", [False, True])
+def test_one_class_alone_is_told_from_everything_else(tmp_path: Path, mode: str, background: bool) -> None:
+    for seed in range(3):
+        record(tmp_path / "support" / "boiler alarm" / f"{seed}.wav", "smoke alarm", seed)
+    for seed in range(3) if background else ():
+        record(tmp_path / "support" / "_background" / f"{seed}.wav", "room tone", seed)
+    adapter = tmp_path / "a.safetensors"
+    result = mgcld("train", "--shots", tmp_path / "support", "-o", adapter, "--mode", mode)
+    assert result.returncode == 0, result.stderr
+    assert ("advice" in result.stdout) is not background
+    alarm, dog = record(tmp_path / "x.wav", "smoke alarm", 77), record(tmp_path / "y.wav", "dog barking", 77)
+    answers = [json.loads(line) for line in mgcld("classify", alarm, dog, "--adapter", adapter).stdout.splitlines()]
+    assert answers[0]["p"]["boiler alarm"] > 0.5
+    assert answers[1]["p"]["unknown"] > 0.5
+
+
+@pytest.mark.parametrize("mode", ["paper", "mgcl+"])
+def test_one_shot_of_each_class_works(tmp_path: Path, mode: str) -> None:
+    names = ("siren", "bird chirping", "clock ticking", "dog barking")
+    for name in names:
+        record(tmp_path / "support" / name / "1.wav", name, 1)
+    adapter = tmp_path / "a.safetensors"
+    result = mgcld("train", "--shots", tmp_path / "support", "-o", adapter, "--mode", mode)
+    assert result.returncode == 0, result.stderr
+    assert "one recording only" in result.stdout
+    files = [record(tmp_path / f"{name}.wav", name, 50, 5.0) for name in names]
+    answers = [json.loads(line) for line in mgcld("classify", *files, "--adapter", adapter).stdout.splitlines()]
+    best = [max(names, key=answer["p"].get) for answer in answers]
+    assert best == list(names)
+
+
+def test_bad_input_is_a_named_error_and_leaves_the_old_adapter(support: Path, tmp_path: Path) -> None:
+    adapter = tmp_path / "a.safetensors"
+    adapter.write_bytes(b"what was there before")
+    (support / "empty").mkdir()
+    assert is_polite(mgcld("train", "--shots", support, "-o", adapter), 65)
+    (support / "empty").rmdir()
+    (support / "only text").mkdir()
+    (support / "only text" / "a.wav").write_text("no sound\n" * 100)
+    assert is_polite(mgcld("train", "--shots", support, "-o", adapter), 65)
+    shutil.rmtree(support / "only text")
+    shutil.copytree(support / "siren", support / "other")
+    twins = mgcld("train", "--shots", support, "-o", adapter)
+    assert is_polite(twins, 65)
+    assert "same audio" in twins.stderr
+    assert adapter.read_bytes() == b"what was there before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.safetensors", "support"]
+
+
+def test_an_output_that_cannot_be_written_is_told_before_the_work(support: Path, tmp_path: Path) -> None:
+    for output in (tmp_path / "no" / "such" / "folder.safetensors", tmp_path, Path("/proc/a.safetensors")):
+        result = mgcld("train", "--shots", support, "-o", output)
+        assert is_polite(result, 74), result.stderr
+        assert "listening" not in result.stderr
+
+
+def test_explanations_of_ones_own_go_into_the_adapter(support: Path, tmp_path: Path) -> None:
+    (support / "explanations.yaml").write_text("siren:\n  - a wailing pitch that rises and falls\n")
+    assert mgcld("train", "--shots", support, "-o", tmp_path / "a").returncode == 0
+    sentences = dict(zip(*[(a := load_adapter(tmp_path / "a")).classes, a.sentences], strict=True))
+    assert sentences["siren"] == ("a wailing pitch that rises and falls",)
+    assert len(sentences["bird chirping"]) == 8
+
+
+def test_classify_prints_a_line_for_each_window(demo: Path) -> None:
+    result = mgcld("classify", demo / "soundscape.flac", "--adapter", demo / "adapter.safetensors", "--hop", "2.5")
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [answer["start_seconds"] for answer in answers] == [2.5 * i for i in range(len(answers))]
+    assert answers[-1]["end_seconds"] == pytest.approx(60)
+    assert all(sum(answer["p"].values()) == pytest.approx(1, abs=1e-4) for answer in answers)
+    assert set(answers[0]) == {"file", "start_seconds", "end_seconds", "p", "top", "caption"}
+
+
+def test_classify_writes_csv(demo: Path) -> None:
+    result = mgcld("classify", demo / "soundscape.flac", "--adapter", demo / "adapter.safetensors", "--format", "csv")
+    rows = list(csv.DictReader(result.stdout.splitlines()))
+    assert len(rows) == 12
+    assert rows[1]["top"] in rows[1]
+    assert float(rows[0]["unknown"]) > 0.5
+
+
+def test_classify_goes_on_after_a_file_that_it_cannot_hear(demo: Path, tmp_path: Path) -> None:
+    good = record(tmp_path / "good.wav", "siren", 9)
+    result = mgcld("classify", tmp_path / "absent.wav", good, "--adapter", demo / "adapter.safetensors")
+    assert is_polite(result, 66)
+    assert [json.loads(line)["file"] for line in result.stdout.splitlines()] == [str(good)]
