@@ -27,18 +27,18 @@ WINDOW_SECONDS = 5.0
 """Of a new adapter."""
 
 
-def build_daemon(config: Config, *, base: Path, views: Mapping[str, Sink]) -> Daemon:
-    """Everything that `mgcld run` needs, warm but not started. `base` is where relative paths begin.
+def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
+    """Everything that `mgcld run` needs, not started. `views` get every message too.
 
     Raises:
         MgcldError: a part cannot be built, or the parts do not fit each other.
     """
-    sources = {name: build_source(name, part, base) for name, part in config.sources.items()}
+    sources = {name: build_source(name, part) for name, part in config.sources.items()}
     adapter = load_adapter(config.adapter)
     captioner = config.captioner or Part(type=adapter.provenance.captioner)
-    listener = build_listener(config.encoder, captioner, base)
+    listener = build_listener(config.encoder, captioner)
     check_encoder(adapter, listener.encoder)
-    sinks = {name: _build("sink", part, f"sinks.{name}", base) for name, part in config.sinks.items()}
+    sinks = {name: _build("sink", part, f"sinks.{name}") for name, part in config.sinks.items()}
     inbox = Inbox(config.inbox_windows)
     publisher = Publisher(config.publish.endpoint, insecure=config.publish.insecure)
     outlet = Outlet(Stamper(config.node), publisher, {**sinks, **views})
@@ -77,7 +77,7 @@ def build_recogniser(path: Path, encoder: Part) -> Recogniser:
     return Recogniser(listener, adapter)
 
 
-def build_source(name: str, part: Part, base: Path) -> AudioSource:
+def build_source(name: str, part: Part) -> AudioSource:
     """The source that a configuration's part describes, not opened yet.
 
     Raises:
@@ -90,19 +90,19 @@ def build_source(name: str, part: Part, base: Path) -> AudioSource:
         if not hasattr(constructor, "from_address"):
             raise ConfigError(f"sources.{name}: {part.type} takes no address", help="write its options as a mapping")
         options = {**constructor.from_address(address), **options}
-    source: AudioSource = constructor(**options_of(constructor, options, where=f"sources.{name}", base=base))
+    source: AudioSource = constructor(**options_of(constructor, options, where=f"sources.{name}", base=part.base))
     return source
 
 
-def build_listener(encoder: Part, captioner: Part, base: Path = Path()) -> Listener:
+def build_listener(encoder: Part, captioner: Part) -> Listener:
     """An encoder and a captioner that fit each other.
 
     Raises:
         MgcldError: no such part, or its weights or its device are not here.
     """
-    built: Encoder = _build("encoder", encoder, "encoder", base)
+    built: Encoder = _build("encoder", encoder, "encoder")
     constructor = registry.load("captioner", captioner.type)
-    options = options_of(constructor, captioner.options, where="captioner", base=base, injected=["encoder"])
+    options = options_of(constructor, captioner.options, where="captioner", base=captioner.base, injected=["encoder"])
     speaker: Captioner = constructor(encoder=built, **options)
     return Listener(built, speaker)
 
@@ -131,9 +131,9 @@ def file_at_full_speed(path: Path) -> AudioSource:
     return source
 
 
-def _build(kind: registry.Kind, part: Part, where: str, base: Path) -> Any:
+def _build(kind: registry.Kind, part: Part, where: str) -> Any:
     constructor = registry.load(kind, part.type)
-    return constructor(**options_of(constructor, part.options, where=where, base=base))
+    return constructor(**options_of(constructor, part.options, where=where, base=part.base))
 
 
 def _meta(adapter: Adapter, captioner: Part, short: str, hop_seconds: float) -> Meta:

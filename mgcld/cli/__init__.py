@@ -1,5 +1,6 @@
 """The command line: one file a command, and one place where an error becomes a message and an exit code."""
 
+import io
 import sys
 
 import typer
@@ -35,6 +36,9 @@ def version(show: bool = typer.Option(False, "--version", help="Print the versio
 
 def main() -> None:
     """Run `mgcld`; a user's mistake is two lines on stderr and an exit code, a bug keeps its traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that does not know a sign shows "?"
     try:
         app()
     except MgcldError as error:

@@ -32,16 +32,16 @@ def run(
     try:
         wishes = load_config(config, _overrides(source or [], adapter or (None if config else ADAPTER), endpoint, hop))
         configure_logs(wishes.log_level)
-        _serve(wishes, config.parent if config else Path(), quiet)
+        _serve(wishes, quiet)
     except KeyboardInterrupt:
         # Asked to stop while libraries load: nothing was opened yet, and there is nothing to wait for.
         os._exit(0)
 
 
-def _serve(config: Config, base: Path, quiet: bool) -> None:
+def _serve(config: Config, quiet: bool) -> None:
     from mgcld.assemble import build_daemon  # torch: seconds, so only where it is needed
 
-    daemon = build_daemon(config, base=base, views={} if quiet else {"live table": LiveTable()})
+    daemon = build_daemon(config, views={} if quiet else {"live table": LiveTable()})
     daemon.run()
 
 
