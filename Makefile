@@ -41,7 +41,7 @@ demo/adapter.safetensors: demo/soundscape.json plugins/encoders/mini.safetensors
 demo/adapter.safetensors: $(wildcard mgcld/model/*.py mgcld/training/*.py plugins/encoders/*.py plugins/captioners/*.py)
 	@exec $(BIN)/mgcld train --shots demo/support -o $@
 
-demo/soundscape.json: .venv/installed $(wildcard mgcld/demo/*.py)
+demo/soundscape.json: $(wildcard mgcld/demo/*.py) | .venv/installed
 	@exec $(BIN)/mgcld demo demo
 
 .venv/installed: pyproject.toml

@@ -78,7 +78,7 @@ def test_a_source_s_file_mentions_every_option_of_the_source(kind: str) -> None:
     assert mentioned >= set(inspect.signature(load("source", kind)).parameters)
 
 
-def models(parent: type = Model) -> list[type[Model]]:
+def models(parent: type[Model] = Model) -> list[type[Model]]:
     return [found for child in parent.__subclasses__() for found in (child, *models(child))]
 
 

@@ -19,7 +19,7 @@ def tree(parent: type[MgcldError] = MgcldError) -> dict[type[MgcldError], int]:
 
 
 def test_the_docstring_draws_the_tree_that_exists() -> None:
-    drawn = re.findall(r"(?m)^([ │├└─]*)([A-Z]\w+)", inspect.getdoc(errors).split("\n\n", 1)[1])
+    drawn = re.findall(r"(?m)^([ │├└─]*)([A-Z]\w+)", str(errors.__doc__).split("\n\n", 1)[1])
     assert {name: len(lines) // 4 for lines, name in drawn} == {cls.__name__: depth for cls, depth in tree().items()}
 
 

@@ -61,7 +61,8 @@ def heard() -> dict[str, Tensor]:
 
     def coarse(name: str, seeds: range) -> Tensor:
         windows = torch.from_numpy(np.stack([synthesise(name, seed, 5.0) for seed in seeds]))
-        return encoder.embed_audio(windows, torch.full((len(seeds),), windows.shape[1])).coarse
+        heard: Tensor = encoder.embed_audio(windows, torch.full((len(seeds),), windows.shape[1])).coarse
+        return heard
 
     classes = {name: coarse(name, range(SHOTS + 9)) for name in NAMES}
     return classes | {name: coarse(name, range(4)) for name in BACKGROUNDS}
