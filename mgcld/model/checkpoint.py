@@ -34,7 +34,7 @@ def save_adapter(adapter: Adapter, path: Path) -> None:
     check_writable(path)
     content = save(_tensors(adapter), {"mgcld": json.dumps(_notes(adapter))})
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".mgcld-")
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
@@ -58,9 +58,10 @@ def check_writable(path: Path) -> None:
     Raises:
         CheckpointError: it cannot.
     """
-    if path.is_dir():
-        raise CheckpointError(f"cannot write {path}: it is a folder", help=f"write -o {path / 'adapter.safetensors'}")
     try:
+        if path.is_dir():
+            help = f"write -o {path / 'adapter.safetensors'}"
+            raise CheckpointError(f"cannot write {path}: it is a folder", help=help)
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
         raise _unwritable(path, error) from error
@@ -73,9 +74,9 @@ def load_adapter(path: Path) -> Adapter:
         CheckpointError: there is no such file, or it is not an adapter.
     """
     help = "make one with: mgcld train --shots ./support -o " + str(path)
-    if not path.is_file():
-        raise CheckpointError(f"there is no adapter at {path}", help=help)
     try:
+        if not path.is_file():
+            raise CheckpointError(f"there is no adapter at {path}", help=help)
         with safe_open(path, "pt") as file:
             metadata: dict[str, str] = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
