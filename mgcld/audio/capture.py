@@ -103,19 +103,19 @@ class Capture:
 
     def _listen(self) -> SourceError | None:
         """One opening: None when it ended by itself or was stopped, else why it broke off."""
+        fault = None
         try:
             with _closing(self._source.blocks()) as blocks:
                 self._hear(blocks)
         except SourceError as error:
-            self._send(self._pipeline.flush(partial=False))
-            return error
+            fault = error
         except Exception as error:
             # A fault in one source's code must not silence the others: keep the traceback, and try again.
             logger.exception("%s: the source broke", self._name)
-            return SourceError(f"{type(error).__name__} in the source", help="a bug: the log holds the traceback")
+            fault = SourceError(f"{type(error).__name__} in the source", help="a bug: the log holds the traceback")
         if not self._stop.is_set():
-            self._send(self._pipeline.flush(partial=not self._source.live))
-        return None
+            self._send(self._pipeline.flush(partial=fault is None and not self._source.live))
+        return fault
 
     def _hear(self, blocks: Iterator[AudioBlock]) -> None:
         seconds, epoch = 0.0, None

@@ -71,7 +71,7 @@ class FileSource:
             base = end
 
     def _steps(self, piece: Piece) -> Iterator[tuple[int, Any]]:
-        longest = int(piece.sample_rate * STEP_SECONDS) if self._pace == "realtime" else len(piece.samples)
+        longest = max(1, int(piece.sample_rate * STEP_SECONDS)) if self._pace == "realtime" else len(piece.samples)
         for start in range(0, len(piece.samples), longest):
             yield piece.first_sample + start, piece.samples[start : start + longest]
 

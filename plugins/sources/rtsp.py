@@ -10,7 +10,7 @@ import av
 from av.audio.stream import AudioStream
 
 from mgcld.data import NANOSECONDS, AudioBlock, nanoseconds
-from mgcld.errors import Reason, SourceError
+from mgcld.errors import ConfigError, Reason, SourceError
 
 from . import _address
 from ._ffmpeg import mono, position, reason_of, said
@@ -43,8 +43,10 @@ class RtspSource:
         """`url` may hold user:password@, which no log and no error shows. `timeout_seconds` holds for each wait.
 
         Raises:
-            ConfigError: that is no RTSP address.
+            ConfigError: that is no RTSP address, or no time to wait.
         """
+        if timeout_seconds <= 0:
+            raise ConfigError(f"timeout_seconds cannot be {timeout_seconds}", help="10 is a good value")
         parts = _address.checked(url, "rtsp", "rtsps")
         self._url = parts.geturl()
         self._host = parts.hostname

@@ -137,6 +137,12 @@ def test_a_lost_source_comes_back_as_a_new_epoch() -> None:
         assert script.closed == 1
 
 
+def test_what_was_heard_before_a_fault_does_not_wait_for_the_next_opening() -> None:
+    for fault in (broken("ended", after=sound(1.0)), sound(1.0)):
+        with Listener(Script(fault, quiet)) as heard:
+            assert [window.first_sample for window in heard.take(2)] == [0, 8000]
+
+
 def test_a_live_source_that_ends_is_opened_again() -> None:
     with Listener(Script(sound(0.6), sound(0.6, endless=True))) as heard:
         assert [window.epoch for window in heard.take(2)] == [0, 1]

@@ -62,3 +62,8 @@ def test_no_user_and_no_password_of_any_kind_is_ever_shown(parts: list[str]) -> 
 
 def test_options_of_an_address() -> None:
     assert RtspSource.from_address("rtsps://camera/x") == {"url": "rtsps://camera/x"}
+
+
+def test_a_wait_must_last() -> None:
+    with pytest.raises(ConfigError, match="timeout_seconds"):
+        RtspSource("rtsp://camera/x", timeout_seconds=0)
