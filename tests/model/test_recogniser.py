@@ -1,0 +1,106 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from mgcld_plugins.captioners.none import NoCaptioner
+from mgcld_plugins.captioners.tags import TagsCaptioner
+from mgcld_plugins.encoders.mini import MiniEncoder
+from torch import Tensor
+
+from mgcld.data import AudioFeatures, Flag, Window
+from mgcld.model.adapter import Adapter, Provenance
+from mgcld.model.cache import keys_of
+from mgcld.model.calibration import Calibration
+from mgcld.model.contrast import Explanations, Fusion
+from mgcld.model.listen import Listener
+from mgcld.model.options import MGCL_PLUS
+from mgcld.model.recogniser import Recogniser
+
+
+class HalfCaptioner:
+    """Has something to say of every second window."""
+
+    def caption(self, samples: Tensor, features: AudioFeatures) -> Sequence[str | None]:  # noqa: ARG002
+        return ["heavy rain" if i % 2 else None for i in range(len(samples))]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> MiniEncoder:
+    return MiniEncoder("cpu")
+
+
+def window(kind: int, *flags: Flag, valid: int = 80_000) -> Window:
+    """A tone, a noise, or knocks."""
+    t = np.arange(80_000) / 16_000
+    rng = np.random.default_rng(kind)
+    sounds = [np.sin(2 * np.pi * 700 * t), rng.normal(size=80_000), rng.normal(size=80_000) * np.exp(-30 * (t % 0.5))]
+    samples = (0.2 * sounds[kind]).astype(np.float32)
+    samples[valid:] = 0
+    return Window("test", samples, 16_000, 0, 0, 0, "file", 0, valid, None, -20.0, frozenset(flags))
+
+
+def trained(encoder: MiniEncoder) -> Adapter:
+    """Three classes with one shot each, not trained at all."""
+    listener = Listener(encoder, NoCaptioner(encoder))
+    keys = keys_of(listener([window(kind) for kind in range(3)]).audio)
+    sentences = (("a tone",), ("white noise",), ("knocking",))
+    rows = torch.stack([encoder.embed_text(list(each)) for each in sentences])
+    return Adapter(
+        classes=("tone", "noise", "knocks"),
+        options=MGCL_PLUS,
+        keys=keys,
+        values=torch.eye(3),
+        background=None,
+        explanations=Explanations(rows, torch.ones(3, 1)),
+        sentences=sentences,
+        fusion=Fusion(640, 256).align(encoder.alignment, 0.5).requires_grad_(False),
+        calibration=Calibration(8.0, 0.6, 0.05),
+        provenance=Provenance("mini", encoder.weights_hash, "none", 5.0, "0.1.0"),
+    )
+
+
+def test_a_caption_is_embedded_and_without_one_the_aligned_audio_stands_in(encoder: MiniEncoder) -> None:
+    heard = Listener(encoder, HalfCaptioner())([window(0), window(1), window(2)])
+    aligned = heard.audio.coarse @ encoder.alignment
+    assert heard.captions == (None, "heavy rain", None)
+    assert torch.allclose(heard.caption[[0, 2]], aligned[[0, 2]], atol=1e-5)
+    assert torch.equal(heard.caption[1], encoder.embed_text(["heavy rain"])[0])
+    assert torch.allclose(heard.caption.norm(dim=-1), torch.ones(3), atol=1e-5)
+
+
+def test_every_window_has_its_own_caption(encoder: MiniEncoder) -> None:
+    listener = Listener(encoder, TagsCaptioner(encoder))
+    together = listener([window(0), window(1), window(2)])
+    for i in range(3):
+        alone = listener([window(i)])
+        assert alone.captions[0] == together.captions[i]
+        assert torch.allclose(alone.caption[0], together.caption[i], atol=1e-5)
+
+
+def test_what_was_not_heard_weighs_nothing(encoder: MiniEncoder) -> None:
+    heard = Listener(encoder, NoCaptioner(encoder))([window(0), window(0, "partial", valid=20_000)])
+    assert (heard.audio.weights > 0).sum(1).tolist() == [16, 4]
+
+
+def test_windows_are_recognised_and_silence_is_unknown(encoder: MiniEncoder) -> None:
+    recogniser = Recogniser(Listener(encoder, NoCaptioner(encoder)), trained(encoder))
+    assert (recogniser.classes, recogniser.sample_rate, recogniser.window_seconds) == (
+        ("tone", "noise", "knocks"),
+        16_000,
+        5.0,
+    )
+    predictions = recogniser([window(2), window(0), window(1), window(0, "silent")])
+    assert [prediction.top[0][0] for prediction in predictions] == ["knocks", "tone", "noise", "unknown"]
+    assert predictions[3].unknown == 1
+    alone = recogniser([window(0)])[0]
+    assert predictions[1].p == pytest.approx(alone.p, abs=1e-5)
+
+
+def test_a_recogniser_leaves_its_adapter_alone(encoder: MiniEncoder) -> None:
+    adapter = trained(encoder)
+    recogniser = Recogniser(Listener(encoder, NoCaptioner(encoder)), adapter)
+    before = recogniser([window(0)])
+    with torch.no_grad():
+        adapter.fusion.w_c.weight.zero_()
+    assert recogniser([window(0)]) == before
