@@ -22,6 +22,9 @@ def exact(seconds: float, sample_rate: int) -> int:
         )
     return samples
 
+SHORTEST_TAIL = 0.1
+"""Share of a window: a recording that is a few milliseconds longer than a window does not make two."""
+
 
 class Windower:
     """Cuts one source's audio into windows of `window_seconds`, one each `hop_seconds`.
@@ -60,11 +63,17 @@ class Windower:
         return self._fill(block.samples)
 
     def flush(self) -> list[Window]:
-        """The tail of a sound that ended: one window filled up with zeros, if there are samples that no window had."""
-        windows = [self._window()] if self._filled > self._known else []
+        """The tail of a sound that ended: one window filled up with zeros, if it is new and long enough to tell."""
+        windows = [self._window()] if self._tail_tells() else []
         self._filled = self._known = self._skip = 0
         self._anchor = None
         return windows
+
+    def _tail_tells(self) -> bool:
+        """Whether enough samples wait that no window had; a sound shorter than a window always tells."""
+        new = self._filled - self._known
+        alone = self._anchor is not None and self._start == self._anchor.first_sample
+        return new > 0 and (alone or new >= SHORTEST_TAIL * self._size)
 
     def _begin(self, block: AudioBlock) -> None:
         lost = self._lost_before(block)

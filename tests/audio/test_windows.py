@@ -152,3 +152,9 @@ def test_a_duration_between_two_samples_is_refused(seconds: float, rate: int) ->
     with pytest.raises(ConfigError, match="no whole number of samples") as caught:
         exact(seconds, rate)
     assert caught.value.help
+
+
+def test_a_few_samples_behind_the_last_window_make_no_window_of_their_own() -> None:
+    assert [window.valid_samples for window in windows([block(noise(205), RATE)], 100, 100)] == [100, 100]
+    assert [window.valid_samples for window in windows([block(noise(210), RATE)], 100, 100)] == [100, 100, 10]
+    assert [window.valid_samples for window in windows([block(noise(5), RATE)], 100, 100)] == [5]
