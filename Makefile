@@ -21,7 +21,8 @@ help:
 	@sed -n 's/^# make/make/p' Makefile
 
 run: demo/adapter.safetensors
-	@exec $(BIN)/mgcld run -c config/demo.yaml
+	@# On a terminal, a process group of its own: Ctrl-C ends the daemon, and make reports how it ended.
+	@if [ -t 0 ]; then set -m; fi; $(BIN)/mgcld run -c config/demo.yaml
 
 test: .venv/installed-for-tests
 	@tools/system-packages
