@@ -22,7 +22,7 @@ help:
 
 run: demo/adapter.safetensors
 	@# On a terminal, a process group of its own: Ctrl-C ends the daemon, and make reports how it ended.
-	@if [ -t 0 ]; then set -m; fi; $(BIN)/mgcld run -c config/demo.yaml
+	@if [ -t 0 ]; then set -m; fi; $(BIN)/mgcld run -c config/demo.yaml; exit $$?
 
 test: .venv/installed-for-tests
 	@tools/system-packages
