@@ -4,8 +4,8 @@ The rule for `unknown` is simple on purpose. A window's closeness c is the neare
 cosine. Two groups of closeness are known at training: what a class's own recordings reach when they are left out, and
 what foreign sounds reach (other classes' shots with their own class left out, `_background`, generated noise).
 Threshold and width are those under which sigmoid((c - threshold) / width) tells the two groups apart with the least
-cross entropy, each group weighing the same; but the threshold lies at most REACH below the own recordings' lowest
-tenth, since noise alone says little about what else there is to hear.
+cross entropy, a miss weighing MISS_WEIGHT false alarms; but the threshold lies at most REACH below the own recordings'
+lowest tenth, since noise alone says little about what else there is to hear.
     P(known) = sigmoid((c - threshold) / width) * sigmoid((c - closeness to the nearest background shot) / width)
 A window without any sound is always unknown.
 """
@@ -20,9 +20,10 @@ REACH = 0.15
 """How far below its own recordings a class may still be heard (cosine)."""
 NARROWEST, WIDEST = 0.02, 0.2
 """Of the width (cosine): below, a probability would be a yes or a no; above, it would say nothing."""
+MISS_WEIGHT = 2.0
+"""Of a miss against a false alarm: most foreign sounds at training are other classes of one user, harder than life."""
 LONE_SHARE = 0.25
-"""With one shot a class nothing can be left out: the threshold is then so far from the foreign sounds' highest tenth
-towards 1."""
+"""With one shot a class nothing can be left out: the threshold is then so far from the foreign sounds' median to 1."""
 LONE_WIDTH = 0.05
 """And this is its width: nothing is sure."""
 DEFAULT_TEMPERATURE = 8.0
@@ -44,13 +45,13 @@ class Calibration:
 def known_threshold(own: Float[Tensor, " shots"] | None, foreign: Float[Tensor, " others"]) -> tuple[float, float]:
     """Threshold and width from the closeness of left-out own recordings (None: no class has two) and foreign sounds."""
     if own is None:
-        high = float(foreign.quantile(0.9))
-        return high + LONE_SHARE * (1 - high), LONE_WIDTH
+        usual = float(foreign.median())
+        return usual + LONE_SHARE * (1 - usual), LONE_WIDTH
     thresholds = torch.linspace(0, 1, 101, dtype=torch.float64)[:, None, None]
     widths = torch.linspace(NARROWEST, WIDEST, 19, dtype=torch.float64)[None, :, None]
     misses = torch.nn.functional.softplus((thresholds - own.double().cpu()) / widths).mean(-1)
     alarms = torch.nn.functional.softplus((foreign.double().cpu() - thresholds) / widths).mean(-1)
-    best = int((misses + alarms).argmin())
+    best = int((MISS_WEIGHT * misses + alarms).argmin())
     threshold, width = thresholds.flatten()[best // 19], widths.flatten()[best % 19]
     return max(float(threshold), float(own.quantile(0.1)) - REACH), float(width)
 
