@@ -137,3 +137,15 @@ def test_the_contrast_teaches_all_three_matrices() -> None:
             assert weight.grad is not None
             assert weight.grad.isfinite().all()
             assert weight.grad.any()
+
+
+def test_the_gradient_through_the_plan_is_an_option() -> None:
+    made = world(7)
+    gradients = []
+    for gradient in ("detached", "unrolled"):
+        fusion = made.fusion.requires_grad_()
+        given = replace(options.PAPER, plan_gradient=gradient)
+        _, fine = contrast_logits(fusion, made.query, made.caption, made.embedded, given)
+        fine[:, 0].sum().backward()
+        gradients.append(fusion.w_f.weight.grad)
+    assert (gradients[0] - gradients[1]).abs().max() > 1e-3
