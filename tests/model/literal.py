@@ -75,7 +75,7 @@ def one_hot(labels: Sequence[int], classes: int) -> list[list[float]]:
     return [[1.0 if label == j else 0.0 for j in range(classes)] for label in labels]
 
 
-def plan(cost: Matrix, p: Sequence[float], q: Sequence[float], epsilon: float) -> Matrix:
+def plan(cost: Matrix, p: Sequence[float] | Vector, q: Sequence[float] | Vector, epsilon: float) -> Matrix:
     """T* = Diag(k1) exp(-C / eps) Diag(k2) (8), until k1 stands still."""
     kernel = np.exp(-cost / epsilon)
     k1, k2 = np.zeros(len(p)), np.ones(len(q))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -115,7 +116,7 @@ def test_a_name_without_a_folder_is_written_here(tmp_path: Path, monkeypatch: py
     assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
 
 
-def _rewritten(saved: Path, path: Path, change: Callable[[dict[str, torch.Tensor], dict[str, object]], None]) -> None:
+def _rewritten(saved: Path, path: Path, change: Callable[[dict[str, torch.Tensor], dict[str, Any]], object]) -> None:
     """The same file with other tensors or notes."""
     tensors, content = load_file(saved), saved.read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])

@@ -147,5 +147,6 @@ def test_the_gradient_through_the_plan_is_an_option() -> None:
         given = replace(options.PAPER, plan_gradient=gradient)
         _, fine = contrast_logits(fusion, made.query, made.caption, made.embedded, given)
         fine[:, 0].sum().backward()
+        assert fusion.w_f.weight.grad is not None
         gradients.append(fusion.w_f.weight.grad)
     assert (gradients[0] - gradients[1]).abs().max() > 1e-3

@@ -294,6 +294,7 @@ def test_the_two_gradients_differ() -> None:
     for gradient in ("detached", "unrolled"):
         similarity = (1 - p.cost).requires_grad_()
         transported_similarity(similarity, p.a, p.b, epsilon=0.3, gradient=gradient).sum().backward()
+        assert similarity.grad is not None
         gradients.append(similarity.grad)
     assert (gradients[0] - gradients[1]).abs().max() > 1e-2
 
