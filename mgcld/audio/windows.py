@@ -22,6 +22,7 @@ def exact(seconds: float, sample_rate: int) -> int:
         )
     return samples
 
+
 SHORTEST_TAIL = 0.1
 """Share of a window: a recording that is a few milliseconds longer than a window does not make two."""
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mgcld.data import AudioFeatures
 from mgcld.model.options import MethodOptions
-from mgcld.model.transport import cosine, transported_similarity
+from mgcld.model.transport import cosines, transported_similarity
 
 CELLS = 4_000_000
 """At most about so many costs at once (16 MB), so that a large support set does not need a large machine."""
@@ -64,7 +64,7 @@ def fine_similarity(query: Keys, keys: Keys, options: MethodOptions) -> Float[Te
 
 def _fine_similarity(query: Keys, keys: Keys, options: MethodOptions) -> Float[Tensor, "batch shots"]:
     return transported_similarity(
-        cosine(query.fine[:, None], keys.fine[None]),
+        cosines(query.fine, keys.fine),
         marginals(query.weights, options)[:, None].expand(-1, len(keys), -1),
         marginals(keys.weights, options)[None].expand(len(query), -1, -1),
         epsilon=options.epsilon,

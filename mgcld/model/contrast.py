@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mgcld.model.options import MethodOptions
-from mgcld.model.transport import cosine, transported_similarity
+from mgcld.model.transport import cosines, transported_similarity
 
 SMALLEST_WEIGHT = 1e-4
 """Similarities are clamped to this before they become weights, since eq. 14 is no weighting when signs mix."""
@@ -91,7 +91,7 @@ def fine_contrast(
     """Sim_OT between a window's fused segments and each class's sentences (eq. 18, 19)."""
     classes = len(explanations.rows)
     return transported_similarity(
-        cosine(fused[:, None], explanations.rows[None]),
+        cosines(fused, explanations.rows),
         mass[:, None].expand(-1, classes, -1),
         explanations.weights[None].expand(len(fused), -1, -1),
         epsilon=options.epsilon,

@@ -9,13 +9,16 @@ from torch import Tensor
 Gradient = Literal["detached", "unrolled"]
 
 
-def cosine(
-    rows: Float[Tensor, "*#batch rows dim"], columns: Float[Tensor, "*#batch columns dim"]
-) -> Float[Tensor, "*#batch rows columns"]:
-    """cos(x, y) = x·y / (|x| |y|) of every pair, in float32; a row of zeros is at cosine 0 from everything."""
-    x = torch.nn.functional.normalize(rows.float(), dim=-1)
-    y = torch.nn.functional.normalize(columns.float(), dim=-1)
-    return x @ y.mT
+def cosines(
+    left: Float[Tensor, "batch rows dim"], right: Float[Tensor, "others columns dim"]
+) -> Float[Tensor, "batch others rows columns"]:
+    """cos(x, y) = x·y / (|x| |y|) of every row with every other row, in float32; a row of zeros is at cosine 0.
+
+    One product for all pairs: an expanded batch of small ones took 25 times as long in training.
+    """
+    x = torch.nn.functional.normalize(left.float(), dim=-1)
+    y = torch.nn.functional.normalize(right.float(), dim=-1)
+    return torch.einsum("brd,ocd->borc", x, y)
 
 
 def transport_plan(

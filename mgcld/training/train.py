@@ -54,29 +54,37 @@ class Trainer:
         recordings, skipped = self._read(support)
         names = tuple(support.classes)
         shots, background = self._hear(recordings, names)
+        sentences = [support.sentences.get(name) or tuple(self.explainer.explain(name)) for name in names]
+        adapter, asked = self.fit(shots, background, names, sentences)
+        skipped = [*support.skipped, *skipped]
+        report = _report(adapter, asked, shots, tuple(skipped), time.monotonic() - began)
+        noted = replace(adapter.provenance, report=report.as_json())
+        return replace(adapter, provenance=noted), report
+
+    def fit(
+        self, shots: Shots, background: Shots | None, names: Sequence[str], sentences: Sequence[Sequence[str]]
+    ) -> tuple[Adapter, LeftOut | None]:
+        """Make an adapter of shots that were heard already; `sentences` explain `names`, one by one."""
         heard = _material(shots, names, self.options)
         background_keys = None if background is None else background.keys
-        sentences = tuple(support.sentences.get(name) or tuple(self.explainer.explain(name)) for name in names)
         explanations = self._embedded(sentences)
         alignment = self.listener.encoder.alignment
-        fitting = Fitting(heard, background_keys, self._foreign(), explanations, alignment, self.options)
-        fitted = fitting.run(self.progress)
+        fitted = Fitting(heard, background_keys, self._foreign(), explanations, alignment, self.options).run(
+            self.progress
+        )
         adapter = Adapter(
-            classes=names,
+            classes=tuple(names),
             options=fitted.options,
             keys=heard.keys,
             values=heard.values,
             background=background_keys,
             explanations=explanations,
-            sentences=sentences,
+            sentences=tuple(tuple(own) for own in sentences),
             fusion=fitted.fusion,
             calibration=fitted.calibration,
             provenance=self._provenance(),
         )
-        skipped = [*support.skipped, *skipped]
-        report = _report(adapter, heard, fitted.left_out, shots, tuple(skipped), time.monotonic() - began)
-        noted = replace(adapter.provenance, report=report.as_json())
-        return replace(adapter, provenance=noted), report
+        return adapter, fitted.left_out
 
     def _provenance(self) -> Provenance:
         encoder = self.listener.encoder
@@ -135,13 +143,12 @@ def _material(shots: Shots, names: Sequence[str], options: MethodOptions) -> Mat
 
 def _report(
     adapter: Adapter,
-    heard: Material,
     asked: LeftOut | None,
     shots: Shots,
     skipped: tuple[Skipped, ...],
     seconds: float,
 ) -> Report:
-    true, said = _answers(adapter, heard, asked)
+    true, said = _answers(adapter, asked)
     options, calibration = adapter.options, adapter.calibration
     return Report(
         classes=tuple(_class_report(name, shots, true, said) for name in adapter.classes),
@@ -157,18 +164,18 @@ def _report(
     )
 
 
-def _answers(adapter: Adapter, heard: Material, asked: LeftOut | None) -> tuple[list[str], list[str]]:
+def _answers(adapter: Adapter, asked: LeftOut | None) -> tuple[list[str], list[str]]:
     """(true class, answer) of every left-out shot, `unknown` among the answers."""
     if asked is None:
         return [], []
     logits = total(asked.parts[adapter.options.steps], adapter.options)
-    query = heard.keys[asked.shots]
+    query = adapter.keys[asked.shots]
     background = adapter.background_closeness(query)
     silent = torch.zeros(len(logits), dtype=torch.bool, device=logits.device)
     p, unknown = probabilities(logits, asked.near, background, silent, adapter.calibration)
     names = [*adapter.classes, "unknown"]
     best = torch.cat([p, unknown[:, None]], 1).argmax(1).tolist()
-    return [adapter.classes[i] for i in heard.labels[asked.shots].tolist()], [names[i] for i in best]
+    return [adapter.classes[i] for i in adapter.values[asked.shots].argmax(1).tolist()], [names[i] for i in best]
 
 
 def _class_report(name: str, shots: Shots, true: Sequence[str], said: Sequence[str]) -> ClassReport:

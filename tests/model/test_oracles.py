@@ -15,7 +15,7 @@ from mgcld.model.cache import Keys, fine_similarity, marginals
 from mgcld.model.contrast import Explanations, Fusion, coarse_contrast
 from mgcld.model.options import MGCL_PLUS, PAPER, MethodOptions
 from mgcld.model.parts import cache_logits, contrast_logits, similarities
-from mgcld.model.transport import cosine, transport_plan
+from mgcld.model.transport import cosines, transport_plan
 
 MODES = pytest.mark.parametrize("options", [converged(PAPER), converged(MGCL_PLUS)], ids=["paper", "mgcl+"])
 
@@ -62,10 +62,10 @@ def test_4_similarity_is_the_same_in_both_directions(options: MethodOptions) -> 
 def test_5_with_a_small_epsilon_transport_is_the_best_assignment() -> None:
     query, shots = keys(8, 3, 5), keys(9, 7, 5)
     near = fine_similarity(query, shots, replace(PAPER, epsilon=0.005, iterations=5000, tolerance=1e-4))
-    cosines = cosine(query.fine[:, None], shots.fine[None]).numpy()
+    pairs = cosines(query.fine, shots.fine).numpy()
     for b in range(3):
         for i in range(7):
-            best = cosines[b, i][linear_sum_assignment(-cosines[b, i])].mean()
+            best = pairs[b, i][linear_sum_assignment(-pairs[b, i])].mean()
             assert float(near[b, i]) == pytest.approx(best, abs=0.005 * np.log(5) + 1e-3)
 
 

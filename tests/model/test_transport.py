@@ -13,7 +13,7 @@ from literal import plan as literal_plan
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from mgcld.model.transport import cosine, transport_plan, transported_similarity
+from mgcld.model.transport import cosines, transport_plan, transported_similarity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,10 +161,10 @@ def test_a_batch_agrees_with_pots_batch(epsilon: float) -> None:
 @pytest.mark.parametrize("epsilon", [0.01, 0.1])
 def test_halves_give_finite_float32(dtype: torch.dtype, epsilon: float) -> None:
     rng = np.random.default_rng(3)
-    rows, columns = unit_rows(rng, 6, 7, 33), unit_rows(rng, 6, 5, 33)
-    a, b = uniform(6, 7), uniform(6, 5)
-    exact = transported_similarity(cosine(rows, columns), a, b, epsilon=epsilon)
-    similarity = cosine(rows.to(dtype), columns.to(dtype))
+    rows, columns = unit_rows(rng, 6, 7, 33), unit_rows(rng, 2, 5, 33)
+    a, b = uniform(6, 7)[:, None].expand(6, 2, 7), uniform(2, 5)[None].expand(6, 2, 5)
+    exact = transported_similarity(cosines(rows, columns), a, b, epsilon=epsilon)
+    similarity = cosines(rows.to(dtype), columns.to(dtype))
     halved = transported_similarity(similarity, a.to(dtype), b.to(dtype), epsilon=epsilon)
     plan = transport_plan((1 - similarity).to(dtype), a.to(dtype), b.to(dtype), epsilon=epsilon)
     assert similarity.dtype == halved.dtype == plan.dtype == torch.float32
@@ -255,7 +255,9 @@ def test_cosine_is_of_every_pair_and_of_zeros_zero() -> None:
     rng = np.random.default_rng(5)
     rows, columns = 3 * rng.normal(size=(4, 11)), rng.normal(size=(6, 11))
     rows[2] = 0
-    found = cosine(torch.tensor(rows, dtype=torch.float32), torch.tensor(columns, dtype=torch.float32))
+    found = cosines(torch.tensor(rows[None], dtype=torch.float32), torch.tensor(columns[None], dtype=torch.float32))[
+        0, 0
+    ]
     lengths = np.maximum(np.linalg.norm(rows, axis=1), 1e-9)[:, None] * np.linalg.norm(columns, axis=1)
     assert found.numpy() == pytest.approx(rows @ columns.T / lengths, abs=1e-6)
     assert not found[2].any()
