@@ -25,6 +25,8 @@ from mgcld.training.train import Progress, Trainer
 
 WINDOW_SECONDS = 5.0
 """Of a new adapter."""
+TEMPLATE = Part(type="template")
+"""The explainer that needs nothing but the class's name."""
 
 
 def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
@@ -107,18 +109,20 @@ def build_listener(encoder: Part, captioner: Part) -> Listener:
     return Listener(built, speaker)
 
 
-def build_trainer(*, encoder: Part, captioner: Part, mode: Mode, progress: Progress) -> Trainer:
+def build_trainer(
+    *, encoder: Part, captioner: Part, explainer: Part = TEMPLATE, mode: Mode, progress: Progress
+) -> Trainer:
     """Everything that `mgcld train` needs.
 
     Raises:
         MgcldError: no such part, or its weights or its device are not here.
     """
-    explainer: Explainer = registry.load("explainer", "template")()
+    writer: Explainer = _build("explainer", explainer, "explainer")
     return Trainer(
         listener=build_listener(encoder, captioner),
         captioner=captioner.type,
         open_file=file_at_full_speed,
-        explainer=explainer,
+        explainer=writer,
         options=PRESETS[mode],
         window_seconds=WINDOW_SECONDS,
         progress=progress,

@@ -127,6 +127,8 @@ class Config(Model):
         for name in [value] if info.field_name == "node" else value:
             if not NAME.fullmatch(str(name)):
                 raise ValueError(f"{name!r} is no name: letters, digits, '_', '-' and '.', at most 64")
+            if name == "node" and info.field_name == "sources":
+                raise ValueError("no source can be called 'node': that is the daemon itself in health messages")
         return value
 
 

@@ -24,6 +24,7 @@ def train(
     mode: Annotated[Literal["mgcl+", "paper"], typer.Option(help="The method's preset.")] = "mgcl+",
     encoder: Annotated[str, typer.Option(help="The frozen audio-language model.")] = "mini",
     captioner: Annotated[str, typer.Option(help="Who writes a sentence about each window, or none.")] = "tags",
+    explainer: Annotated[str, typer.Option(help="Who writes what a class sounds like.")] = "template",
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
 ) -> None:
     """Learn classes from a few recordings of each."""
@@ -35,7 +36,7 @@ def train(
     support = find_support(shots)
     check_writable(output)
     with _bars() as progress:
-        parts = {"encoder": Part(type=encoder), "captioner": Part(type=captioner)}
+        parts = {"encoder": Part(type=encoder), "captioner": Part(type=captioner), "explainer": Part(type=explainer)}
         adapter, report = build_trainer(**parts, mode=mode, progress=progress)(support)
     save_adapter(adapter, output)
     if as_json:

@@ -66,6 +66,7 @@ class Daemon:
                 self._notifier.ready()
                 logger.info("ready: %d classes, adapter %s", len(self._meta.classes), self._meta.adapter)
                 self._loop()
+                self._tell_health()
             finally:
                 self._stop()
         self._raise_failures()
@@ -81,19 +82,18 @@ class Daemon:
             self._notifier.watchdog()
             if self._publisher.failed is not None:
                 raise PublishError(f"publishing broke down: {self._publisher.failed}", help="see the log above")
-            self._report()
+            if time.monotonic() >= self._health_at:
+                self._tell_health()
             if ended and not worked and not len(self._engine.inbox):
                 return
 
-    def _report(self) -> None:
-        """Health of every source and of the node, every few seconds."""
-        if time.monotonic() < self._health_at:
-            return
+    def _tell_health(self) -> None:
+        """Of every source and of the node, to subscribers and to the service manager."""
         self._health_at = time.monotonic() + HEALTH_SECONDS
         statuses = [capture.status for capture in self._captures]
         for status in statuses:
             self._outlet.send(wire.source_health(status))
-        node = self._engine.pace.status(len(self._engine.inbox), statuses)
+        node = self._engine.pace.status(len(self._engine.inbox), statuses, self._outlet.dropped)
         self._outlet.send(wire.node_health(node))
         factor = "-" if node.realtime_factor is None else f"{node.realtime_factor:.3f}"
         self._notifier.status(f"{_live(statuses)}/{len(statuses)} sources live, realtime factor {factor}")

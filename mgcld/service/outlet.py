@@ -43,6 +43,11 @@ class Outlet:
             for sink in self.sinks:
                 sink.put(stamped)
 
+    @property
+    def dropped(self) -> int:
+        """Messages that the publisher or a sink was too slow for, so far."""
+        return self._publisher.dropped + sum(sink.dropped for sink in self.sinks)
+
     def close(self, timeout: float = 2.0) -> None:
         """Let the sinks finish what waits for them and close them, all within `timeout` seconds."""
         deadline = time.monotonic() + timeout

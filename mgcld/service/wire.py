@@ -39,6 +39,8 @@ class NodeStatus:
     """GPU memory that the process holds; None without a GPU."""
     sources: Mapping[State, int]
     """State -> how many sources are in it."""
+    dropped_messages: int = 0
+    """Messages that came faster than the publisher or a sink could pass them on, so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def node_health(status: NodeStatus) -> Message:
         "rss_bytes": status.rss_bytes,
         "gpu_bytes": status.gpu_bytes,
         "sources": dict(status.sources),
+        "dropped_messages": status.dropped_messages,
     }
     return Message("health", topic("health", "node"), {}, body)
 

@@ -112,6 +112,7 @@ def test_the_health_of_the_node_has_exactly_the_promised_fields() -> None:
         "rss_bytes": 400_000_000,
         "gpu_bytes": None,
         "sources": {"live": 3, "lost": 1},
+        "dropped_messages": 0,
     }
 
 
