@@ -81,8 +81,8 @@ class Window:
 
     @property
     def end_ns(self) -> int:
-        """When the window ends (nanoseconds since the Unix epoch, UTC)."""
-        return self.start_ns + nanoseconds(len(self.samples), self.sample_rate)
+        """When the last sample that was heard ends (nanoseconds since the Unix epoch, UTC)."""
+        return self.start_ns + nanoseconds(self.valid_samples, self.sample_rate)
 
     @property
     def start_seconds(self) -> float:

@@ -61,7 +61,8 @@ def _load(kind: Kind, point: EntryPoint) -> Any:
             f"{kind} {point.name!r}: cannot import {point.module}: {missing} is not installed",
             help=f"pip install what provides {error.name!r}",
         ) from error
-    try:
-        return getattr(module, point.attr)
-    except AttributeError as error:
-        raise ConfigError(f"{kind} {point.name!r}: {point.module} has no {point.attr!r}") from error
+    part = getattr(module, point.attr, None)
+    if not callable(part):
+        named = f"{kind} {point.name!r}: {point.module} has no {point.attr!r}"
+        raise ConfigError(named, help="write package.module:Class")
+    return part

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from mgcld.errors import ConfigError
+from mgcld.errors import CheckpointError, ConfigError, EncoderMismatch
 
 UNIT = Path(__file__).parents[1] / "systemd" / "mgcld.service"
 INSTALLED = "/opt/mgcld/bin/mgcld"
+UNMENDABLE = (EncoderMismatch, CheckpointError, ConfigError)
 
 
 def section(name: str) -> dict[str, str]:
@@ -28,7 +29,10 @@ def section(name: str) -> dict[str, str]:
         ("Type", "notify"),
         ("WatchdogSec", "30"),
         ("Restart", "on-failure"),
-        ("RestartPreventExitStatus", str(ConfigError.exit_code)),
+        (
+            "RestartPreventExitStatus",
+            f"{EncoderMismatch.exit_code} {CheckpointError.exit_code} {ConfigError.exit_code}",
+        ),
         ("DynamicUser", "yes"),
         ("SupplementaryGroups", "audio"),
         ("StateDirectory", "mgcld"),

@@ -59,9 +59,8 @@ def asked(trainer: Trainer, heard: Shots, shots: int, draw: random.Random) -> An
         questions += [i for i in own if fold(heard.recordings[i]) == last]
     adapter, _ = trainer.fit(part(heard, chosen), None, names, [trainer.explainer.explain(name) for name in names])
     query = part(heard, questions)
-    audio = AudioFeatures(query.keys.fine, query.keys.weights, query.keys.coarse)
     silent = torch.zeros(len(questions), dtype=torch.bool)
-    predictions = adapter.predict(Features(audio, (None,) * len(questions), query.caption), silent)
+    predictions = adapter.predict(Features(query.audio, (None,) * len(questions), query.caption), silent)
     truth = [recording.name for recording in query.recordings]
     known = [p.classes[p.p.index(max(p.p))] == name for p, name in zip(predictions, truth, strict=True)]
     whole = [p.top[0][0] == name for p, name in zip(predictions, truth, strict=True)]
@@ -70,7 +69,8 @@ def asked(trainer: Trainer, heard: Shots, shots: int, draw: random.Random) -> An
 
 def part(heard: Shots, chosen: list[int]) -> Shots:
     """Some of the shots."""
-    return Shots(tuple(heard.recordings[i] for i in chosen), heard.keys[torch.tensor(chosen)], heard.caption[chosen])
+    audio = AudioFeatures(heard.audio.fine[chosen], heard.audio.weights[chosen], heard.audio.coarse[chosen])
+    return Shots(tuple(heard.recordings[i] for i in chosen), audio, heard.caption[chosen])
 
 
 def fold(recording: Recording) -> str:

@@ -74,6 +74,14 @@ class Capture:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        try:
+            self._live()
+        except Exception as error:
+            # Whatever it is, the source must not look alive when nobody listens to it any more.
+            logger.exception("%s: its thread broke", self._name)
+            self._health.turn("failed", error=SourceError(f"{type(error).__name__}", help="a bug: see the log"))
+
+    def _live(self) -> None:
         self._health.turn("connecting")
         fault = self._listen()
         while self._source.live and not self._stop.is_set():

@@ -1,6 +1,7 @@
 """`mgcld devices`: which microphones there are."""
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mgcld import registry
@@ -15,7 +16,7 @@ def devices() -> None:
     for device in found:
         default = "default" if device.is_default else ""
         cells = (device.index, device.name, device.host_api, device.channels, round(device.sample_rate), default)
-        table.add_row(*map(str, cells))
+        table.add_row(*(escape(str(cell)) for cell in cells))
     console = Console()
     console.print(table if found else "no microphone is connected")
     if found:

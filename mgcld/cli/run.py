@@ -58,6 +58,6 @@ def _overrides(sources: list[str], adapter: Path | None, endpoint: str | None, h
 
 def _source(text: str) -> tuple[str, Any]:
     name, equals, address = text.partition("=")
-    if not (equals and name and address):
-        raise ConfigError(f"--source {text}: not name=address", help="for instance --source kitchen=rtsp://camera/1")
+    if not (equals and name and address) or "://" in name:  # an address may hold a password: it is not repeated
+        raise ConfigError("--source: not name=address", help="for instance --source kitchen=rtsp://camera/1")
     return name, part_of_address(address)

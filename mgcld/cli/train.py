@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -54,22 +55,23 @@ def show(report: "Report", output: Path) -> None:
     table.add_column("seconds", justify="right")
     table.add_column("right when left out")
     for row in report.classes:
-        table.add_row(row.name, str(row.shots), f"{row.seconds:.1f}", _accuracy(row.left_out, row.right, row.unknown))
+        table.add_row(
+            escape(row.name), str(row.shots), f"{row.seconds:.1f}", _accuracy(row.left_out, row.right, row.unknown)
+        )
     console.print(table)
     if report.accuracy is not None:
         console.print(f"\nleave-one-out accuracy {100 * report.accuracy:.0f} % (taken for unknown counts as wrong)")
     for true, said, count in report.confused:
-        console.print(f"  {true} was taken for {said}: {count}")
+        console.print(escape(f"  {true} was taken for {said}: {count}"))
     for item in report.skipped:
-        console.print(f"[yellow]skipped[/] {item.path}: {item.why}", soft_wrap=True)
+        console.print(f"[yellow]skipped[/] {escape(f'{item.path}: {item.why}')}", soft_wrap=True)
     for line in report.advice:
-        console.print(f"[yellow]advice[/] {line}", soft_wrap=True)
+        console.print(f"[yellow]advice[/] {escape(line)}", soft_wrap=True)
     background = f"{report.background_shots} background shots" if report.background_shots else "no background"
-    console.print(
-        f"\nwrote {output}: {len(report.classes)} classes, {background}, {report.mode}, {report.seconds:.1f} s\n"
-        f"next: mgcld run --adapter {output} --source mic=microphone:default",
-        soft_wrap=True,
-    )
+    counts = f"{len(report.classes)} classes, {background}, {report.mode}, {report.seconds:.1f} s"
+    name = escape(str(output))
+    console.print(f"\nwrote {name}: {counts}", soft_wrap=True)
+    console.print(f"next: mgcld run --adapter {name} --source mic=microphone:default", soft_wrap=True)
 
 
 def _accuracy(left_out: int, right: int, unknown: int) -> str:

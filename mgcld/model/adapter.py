@@ -69,7 +69,7 @@ class Adapter:
     @torch.no_grad()
     def predict(self, features: Features, silent: Bool[Tensor, " batch"]) -> list[Prediction]:
         """One prediction a window; a silent window is unknown."""
-        query, caption = query_of(features)
+        query, caption = query_of(features, self.options)
         near = similarities(query, self.keys, self.options)
         parts = Parts(
             *cache_logits(near, self.values, self.options),

@@ -36,10 +36,13 @@ class Keys:
         return Keys(self.coarse.to(device), self.fine.to(device), self.weights.to(device))
 
 
-def keys_of(features: AudioFeatures) -> Keys:
+def keys_of(features: AudioFeatures, options: MethodOptions) -> Keys:
     """Normalise features once, so that comparing them later is one product."""
     unit = torch.nn.functional.normalize
-    return Keys(unit(features.coarse.float(), dim=-1), unit(features.fine.float(), dim=-1), features.weights.float())
+    fine, weights = unit(features.fine.float(), dim=-1), features.weights.float()
+    heard = (weights > 0).float()[..., None]
+    coarse = (fine * heard).sum(1) if options.coarse == "mean" else features.coarse.float()
+    return Keys(unit(coarse, dim=-1), fine, weights)
 
 
 def marginals(weights: Float[Tensor, "batch segments"], options: MethodOptions) -> Float[Tensor, "batch segments"]:

@@ -24,6 +24,8 @@ class MethodOptions:
     """At most so many Sinkhorn iterations."""
     tolerance: float = 1e-3
     """A problem stops when its row sums are this close."""
+    coarse: Literal["mean", "encoder"] = "mean"
+    """R_a^c: the mean of the unit segments, or the encoder's own feature of the whole window."""
     marginals: Literal["uniform", "encoder"] = "uniform"
     """How much mass an audio segment carries: all alike, or what the encoder says that it tells."""
     cache_sum: Literal["sum", "mean"] = "sum"
@@ -56,6 +58,7 @@ PAPER = MethodOptions()
 
 MGCL_PLUS = MethodOptions(
     mode="mgcl+",
+    coarse="encoder",
     marginals="encoder",
     cache_sum="mean",
     contrast_scale=0.25,  # a contrast as wide as the cache would outvote the shots

@@ -90,7 +90,7 @@ def closeness(
     return 1 + ((coarse + fine) / 2).clamp_min(floor).log() / options.beta
 
 
-def query_of(features: Features) -> tuple[Keys, Float[Tensor, "batch text"]]:
+def query_of(features: Features, options: MethodOptions) -> tuple[Keys, Float[Tensor, "batch text"]]:
     """A batch of windows as the parts want it: unit rows, in float32."""
     caption = torch.nn.functional.normalize(features.caption.float(), dim=-1)
-    return keys_of(features.audio), caption
+    return keys_of(features.audio, options), caption

@@ -72,6 +72,7 @@ def prob(window: Window, prediction: Prediction, *, latency_ms: Mapping[str, flo
         "epoch": window.epoch,
         "first_sample": window.first_sample,
         "samples": len(window.samples),
+        "valid_samples": window.valid_samples,
         "sample_rate": window.sample_rate,
         "t_start_ns": window.start_ns,
         "t_end_ns": window.end_ns,

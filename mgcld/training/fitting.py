@@ -1,7 +1,7 @@
 """Everything that training does with features: check, choose, train, calibrate."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -50,7 +50,9 @@ class Fitting:
         if asked is not None and options.selected and self.material.classes > 1:
             options = selected(asked, self.material.labels, options)
         progress("training", 0, 1)
-        fusion = trained(self.alignment, self.material, self.explanations, options)
+        # Trained as in the rounds: with the preset's scale, so that what was chosen there is what is made here.
+        same = replace(self.options, steps=options.steps)
+        fusion = trained(self.alignment, self.material, self.explanations, same)
         progress("training", 1, 1)
         return Fitted(options, fusion, self._calibration(asked, options), asked)
 

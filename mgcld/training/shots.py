@@ -4,17 +4,16 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from mgcld.audio.capture import windows_of
-from mgcld.data import AudioFeatures, Features, Window
+from mgcld.data import AudioBlock, AudioFeatures, Features, Window
 from mgcld.errors import SourceError, SupportSetError
 from mgcld.interfaces import AudioSource
-from mgcld.model.cache import Keys, keys_of
 from mgcld.model.listen import Listener
 from mgcld.training.support import Skipped
 
@@ -44,7 +43,8 @@ class Shots:
     """Recordings and their features, row by row."""
 
     recordings: tuple[Recording, ...]
-    keys: Keys
+    audio: AudioFeatures
+    """Segments of all of a recording's windows, side by side."""
     caption: Float[Tensor, "shots text"]
     """Unit rows: the mean of the windows' captions."""
 
@@ -92,7 +92,7 @@ def hear(recordings: Sequence[Recording], listener: Listener, progress: Callable
     fine = torch.nn.utils.rnn.pad_sequence([shot.fine[0] for shot, _ in shots], batch_first=True)
     weights = torch.nn.utils.rnn.pad_sequence([shot.weights[0] for shot, _ in shots], batch_first=True)
     joined = AudioFeatures(fine, weights, torch.cat([shot.coarse for shot, _ in shots]))
-    return Shots(tuple(recordings), keys_of(joined), torch.cat([caption for _, caption in shots]))
+    return Shots(tuple(recordings), joined, torch.cat([caption for _, caption in shots]))
 
 
 def evenly(windows: Iterable[Item], most: int) -> list[Item]:
@@ -110,23 +110,38 @@ def evenly(windows: Iterable[Item], most: int) -> list[Item]:
     return held
 
 
+class _Counted:
+    """A source whose sound is counted and hashed as it passes, to the last sample."""
+
+    live = False
+
+    def __init__(self, source: AudioSource) -> None:
+        self._source = source
+        self._digest = hashlib.sha256()
+        self.seconds = 0.0
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        for block in self._source.blocks():
+            self._digest.update(block.samples.tobytes())
+            self.seconds = (block.first_sample + len(block.samples)) / block.sample_rate
+            yield block
+
+    @property
+    def digest(self) -> str:
+        return self._digest.hexdigest()
+
+    @classmethod
+    def from_address(cls, address: str) -> dict[str, Any]:
+        raise NotImplementedError  # nobody names it
+
+
 def _recording(name: str, path: Path, source: AudioSource, sample_rate: int, window_seconds: float) -> Recording:
-    digest = hashlib.sha256()
-    seconds = 0.0
-
-    def seen(windows: Iterator[Window]) -> Iterator[Window]:
-        nonlocal seconds
-        for window in windows:
-            digest.update(window.samples[: window.valid_samples].tobytes())
-            seconds = window.end_seconds
-            if "silent" not in window.flags:
-                yield window
-
+    counted = _Counted(source)
     heard = windows_of(
-        source, name=name, sample_rate=sample_rate, window_seconds=window_seconds, hop_seconds=window_seconds
+        counted, name=name, sample_rate=sample_rate, window_seconds=window_seconds, hop_seconds=window_seconds
     )
-    windows = evenly(seen(heard), MOST_WINDOWS)
-    return Recording(path, name, tuple(windows), seconds, digest.hexdigest())
+    windows = evenly((window for window in heard if "silent" not in window.flags), MOST_WINDOWS)
+    return Recording(path, name, tuple(windows), counted.seconds, counted.digest)
 
 
 def _unusable(recording: Recording, twin: Recording | None) -> str:

@@ -41,6 +41,14 @@ def find_support(folder: Path) -> SupportSet:
     Raises:
         SupportSetError: no such folder, no class in it, a class without recordings, or explanations that do not fit.
     """
+    try:
+        return _found(folder)
+    except OSError as error:
+        named = f"{error.filename or folder} cannot be read: {error.strerror}"
+        raise SupportSetError(named, help="see who may read it") from error
+
+
+def _found(folder: Path) -> SupportSet:
     if not folder.is_dir():
         raise SupportSetError(f"{folder} is no folder", help=_LAYOUT)
     folders = sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
@@ -74,6 +82,8 @@ def _expected(path: Path) -> bool:
 
 
 def _why(path: Path) -> str:
+    if path.is_symlink() and not path.exists():
+        return "the link leads nowhere"
     if path.is_dir():
         return "a folder inside a class is not looked into"
     if _is_recording(path):
@@ -85,6 +95,8 @@ def _check_classes(folder: Path, classes: dict[str, tuple[Path, ...]]) -> None:
     if not classes:
         raise SupportSetError(f"{folder} holds no class", help=_LAYOUT)
     for name, recordings in classes.items():
+        if not name.isprintable():
+            raise SupportSetError(f"{name!r} cannot be the name of a class", help="rename its folder, in UTF-8")
         if name == UNKNOWN:
             raise SupportSetError(
                 f"a class cannot be called {UNKNOWN!r}: that is the answer for none of them",

@@ -13,12 +13,12 @@ from mgcld import __version__
 from mgcld.errors import SupportSetError
 from mgcld.interfaces import AudioSource, Explainer
 from mgcld.model.adapter import Adapter, Provenance
-from mgcld.model.cache import Keys
+from mgcld.model.cache import Keys, keys_of
 from mgcld.model.calibration import probabilities
 from mgcld.model.contrast import Explanations
 from mgcld.model.listen import Listener
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import query_of, total
+from mgcld.model.parts import total
 from mgcld.training.fitting import Fitting
 from mgcld.training.foreign import foreign_windows
 from mgcld.training.leave_one_out import LeftOut
@@ -66,7 +66,7 @@ class Trainer:
     ) -> tuple[Adapter, LeftOut | None]:
         """Make an adapter of shots that were heard already; `sentences` explain `names`, one by one."""
         heard = _material(shots, names, self.options)
-        background_keys = None if background is None else background.keys
+        background_keys = None if background is None else keys_of(background.audio, self.options)
         explanations = self._embedded(sentences)
         alignment = self.listener.encoder.alignment
         fitted = Fitting(heard, background_keys, self._foreign(), explanations, alignment, self.options).run(
@@ -117,7 +117,7 @@ class Trainer:
 
     def _foreign(self) -> Keys:
         encoder = self.listener.encoder
-        return query_of(self.listener(foreign_windows(encoder.sample_rate, self.window_seconds)))[0]
+        return keys_of(self.listener(foreign_windows(encoder.sample_rate, self.window_seconds)).audio, self.options)
 
     def _embedded(self, sentences: Sequence[Sequence[str]]) -> Explanations:
         rows = [self.listener.encoder.embed_text(list(own)) for own in sentences]
@@ -138,7 +138,7 @@ class Trainer:
 
 def _material(shots: Shots, names: Sequence[str], options: MethodOptions) -> Material:
     labels: Int[Tensor, " shots"] = torch.tensor([names.index(recording.name) for recording in shots.recordings])
-    return material(shots.keys, shots.caption, labels.to(shots.caption.device), len(names), options)
+    return material(keys_of(shots.audio, options), shots.caption, labels.to(shots.caption.device), len(names), options)
 
 
 def _report(

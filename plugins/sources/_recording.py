@@ -126,6 +126,8 @@ def _vorbis(path: Path) -> Iterator[Piece]:
                 first += len(block)
     except soundfile.LibsndfileError as error:
         raise SourceError(f"{path} cannot be decoded: {error}", reason="decode", help="is it whole?") from error
+    if not first:
+        raise SourceError(f"{path} holds no sound", reason="no_audio", help="is it whole?")
 
 
 def _opened(path: Path) -> av.container.InputContainer:

@@ -10,7 +10,7 @@ from worlds import BATCH, CLASSES, LABELS, adapter, converged, world
 from mgcld.data import AudioFeatures, Features
 from mgcld.model import options
 from mgcld.model.cache import marginals
-from mgcld.model.options import MethodOptions
+from mgcld.model.options import MGCL_PLUS, MethodOptions
 from mgcld.model.parts import query_of
 
 LOUD = torch.zeros(BATCH, dtype=torch.bool)
@@ -57,7 +57,7 @@ def test_classes_share_what_is_known_by_their_total_logits(given: MethodOptions,
 def test_the_nearest_background_shot_counts() -> None:
     made, trained = world(4), adapter(4, converged(options.PAPER))
     others = world(5).shots[:2]
-    found = trained.background_closeness(query_of(made.features)[0])
+    found = trained.background_closeness(query_of(made.features, MGCL_PLUS)[0])
     assert found is not None
     for b, window in enumerate(made.windows):
         near = []
@@ -72,7 +72,7 @@ def test_the_nearest_background_shot_counts() -> None:
 def test_background_makes_windows_less_known_never_more() -> None:
     features = world(6).features
     without = adapter(6, background=False)
-    assert without.background_closeness(query_of(features)[0]) is None
+    assert without.background_closeness(query_of(features, MGCL_PLUS)[0]) is None
     for bare, guarded in zip(without.predict(features, LOUD), adapter(6).predict(features, LOUD), strict=True):
         assert guarded.unknown > bare.unknown
 

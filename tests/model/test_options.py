@@ -13,6 +13,7 @@ def test_paper_is_what_is_printed() -> None:
 
 def test_paper_is_read_as_section_8_of_our_notes_says_where_nothing_is_printed() -> None:
     assert (PAPER.epsilon, PAPER.iterations, PAPER.tolerance, PAPER.plan_gradient) == (0.1, 100, 1e-3, "detached")
+    assert PAPER.coarse == "mean"
     assert (PAPER.initialisation, PAPER.audio_share, PAPER.decay) == ("aligned", 0.5, 0.0)
 
 

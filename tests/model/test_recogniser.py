@@ -43,7 +43,7 @@ def window(kind: int, *flags: Flag, valid: int = 80_000) -> Window:
 def trained(encoder: MiniEncoder) -> Adapter:
     """Three classes with one shot each, not trained at all."""
     listener = Listener(encoder, NoCaptioner(encoder))
-    keys = keys_of(listener([window(kind) for kind in range(3)]).audio)
+    keys = keys_of(listener([window(kind) for kind in range(3)]).audio, MGCL_PLUS)
     sentences = (("a tone",), ("white noise",), ("knocking",))
     rows = torch.stack([encoder.embed_text(list(each)) for each in sentences])
     return Adapter(

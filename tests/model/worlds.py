@@ -13,7 +13,7 @@ from mgcld.model.adapter import Adapter, Provenance
 from mgcld.model.cache import Keys, keys_of
 from mgcld.model.calibration import Calibration
 from mgcld.model.contrast import Explanations, Fusion
-from mgcld.model.options import PAPER, MethodOptions
+from mgcld.model.options import MGCL_PLUS, PAPER, MethodOptions
 
 BATCH, SHOTS, CLASSES = 5, 9, 4
 LABELS = (0, 2, 1, 0, 3, 2, 0, 1, 2)
@@ -34,7 +34,7 @@ class World:
 
     @property
     def query(self) -> Keys:
-        return keys_of(audio_features(self.windows))
+        return keys_of(audio_features(self.windows), MGCL_PLUS)
 
     @property
     def caption(self) -> Tensor:
@@ -42,7 +42,7 @@ class World:
 
     @property
     def keys(self) -> Keys:
-        return keys_of(audio_features(self.shots))
+        return keys_of(audio_features(self.shots), MGCL_PLUS)
 
     @property
     def values(self) -> Tensor:
@@ -80,7 +80,7 @@ def world(seed: int = 0) -> World:
 
 def adapter(seed: int = 0, options: MethodOptions = PAPER, *, background: bool = True) -> Adapter:
     made = world(seed)
-    others = keys_of(audio_features(world(seed + 1).shots[:BACKGROUNDS]))
+    others = keys_of(audio_features(world(seed + 1).shots[:BACKGROUNDS]), MGCL_PLUS)
     return Adapter(
         classes=("dog bark", "siren", "Türklingel", "rain"),
         options=options,

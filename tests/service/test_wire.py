@@ -50,7 +50,7 @@ def test_a_prob_has_exactly_the_promised_fields() -> None:
     assert message.topic == "mgcl/v1/prob/kitchen/"
     axis = {"source", "epoch", "first_sample", "samples", "sample_rate"}
     clock = {"t_start_ns", "t_end_ns", "clock", "clock_uncertainty_ns"}
-    rest = {"gap_samples", "dropped_windows", "flags", "level_dbfs", "latency_ms", "adapter"}
+    rest = {"valid_samples", "gap_samples", "dropped_windows", "flags", "level_dbfs", "latency_ms", "adapter"}
     assert message.header.keys() == STAMP | axis | clock | rest
     assert message.body.keys() == {"p", "unknown", "top", "caption"}
 

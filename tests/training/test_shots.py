@@ -43,8 +43,8 @@ def test_a_short_recording_is_one_window_whose_padding_weighs_nothing(tmp_path: 
     recordings, _ = read_all([("siren", path)])
     shots = hear(recordings, listener, lambda: None)
     assert recordings[0].seconds == pytest.approx(1.6)
-    assert int((shots.keys.weights > 0).sum()) == 5  # of 0.32 s
-    assert float(shots.keys.weights.sum()) == pytest.approx(1)
+    assert int((shots.audio.weights > 0).sum()) == 5  # of 0.32 s
+    assert float(shots.audio.weights.sum()) == pytest.approx(1)
 
 
 def test_shots_of_different_length_share_a_batch_unchanged(tmp_path: Path, listener: Listener) -> None:
@@ -52,11 +52,11 @@ def test_shots_of_different_length_share_a_batch_unchanged(tmp_path: Path, liste
     long = recorded(tmp_path / "b.wav", synthesise("bird chirping", 4, 12.0, RATE))
     together = hear(read_all([("a", short), ("b", long)])[0], listener, lambda: None)
     alone = hear(read_all([("a", short)])[0], listener, lambda: None)
-    assert together.keys.fine.shape[1] == 48  # three windows of 16 segments
-    assert int((together.keys.weights[1] > 0).sum()) == 39  # 16 + 16 + the 7 that 2 s begin
-    torch.testing.assert_close(together.keys.coarse[:1], alone.keys.coarse, atol=1e-5, rtol=0)
-    torch.testing.assert_close(together.keys.fine[:1, :16], alone.keys.fine, atol=1e-4, rtol=0)
-    assert torch.allclose(together.keys.weights.sum(1), torch.ones(2))
+    assert together.audio.fine.shape[1] == 48  # three windows of 16 segments
+    assert int((together.audio.weights[1] > 0).sum()) == 39  # 16 + 16 + the 7 that 2 s begin
+    torch.testing.assert_close(together.audio.coarse[:1], alone.audio.coarse, atol=1e-5, rtol=0)
+    torch.testing.assert_close(together.audio.fine[:1, :16], alone.audio.fine, atol=1e-4, rtol=0)
+    assert torch.allclose(together.audio.weights.sum(1), torch.ones(2))
 
 
 def test_what_cannot_be_used_is_skipped_with_its_reason(tmp_path: Path) -> None:
