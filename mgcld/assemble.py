@@ -15,6 +15,7 @@ from mgcld.model.checkpoint import adapter_hash, check_encoder, load_adapter
 from mgcld.model.listen import Listener
 from mgcld.model.options import PRESETS, Mode
 from mgcld.model.recogniser import Recogniser
+from mgcld.service.address import bindable
 from mgcld.service.daemon import Daemon
 from mgcld.service.engine import Engine
 from mgcld.service.notify import Notifier
@@ -35,6 +36,7 @@ def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
     Raises:
         MgcldError: a part cannot be built, or the parts do not fit each other.
     """
+    bindable(config.publish.endpoint, insecure=config.publish.insecure)  # told before the model loads
     sources = {name: build_source(name, part) for name, part in config.sources.items()}
     adapter = load_adapter(config.adapter)
     captioner = config.captioner or Part(type=adapter.provenance.captioner)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from children import Child
 
-MAIN = "from mgcld.cli import main; main()"
+MAIN = "from mgcld.__main__ import main; main()"
 
 
 def mgcld(*arguments: object, folder: Path | None = None, timeout: float = 110) -> subprocess.CompletedProcess[str]:

@@ -44,11 +44,6 @@ def main() -> None:
     except MgcldError as error:
         tell(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:  # `mgcld classify ... | head`
-        sys.stderr.close()
-        sys.exit(0)
 
 
 def tell(error: MgcldError) -> None:

@@ -39,8 +39,12 @@ def classify(
     failed: list[SourceError] = []
     for path in files:
         try:
+            answered = False
             for window, prediction in _answers(recogniser, file_at_full_speed(path), hop):
                 write(path, window, prediction)
+                answered = True
+            if not answered:
+                raise SourceError(f"{path} holds no sound", reason="no_audio", help="is it whole?")
         except SourceError as error:
             print(f"error: {error}", file=sys.stderr)
             failed.append(error)

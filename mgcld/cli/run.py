@@ -34,7 +34,7 @@ def run(
         configure_logs(wishes.log_level)
         _serve(wishes, quiet)
     except KeyboardInterrupt:
-        # Asked to stop while libraries load: nothing was opened yet, and there is nothing to wait for.
+        # Asked to stop while libraries load, or a second time while it stops: what is left are threads of our own.
         os._exit(0)
 
 
@@ -46,7 +46,10 @@ def _serve(config: Config, quiet: bool) -> None:
 
 
 def _overrides(sources: list[str], adapter: Path | None, endpoint: str | None, hop: float | None) -> dict[str, Any]:
-    wishes: dict[str, Any] = {"sources": dict(_source(text) for text in sources)}
+    named = [_source(text) for text in sources]
+    if len(dict(named)) < len(named):
+        raise ConfigError("--source: two sources have the same name", help="give each its own: one=..., two=...")
+    wishes: dict[str, Any] = {"sources": dict(named)}
     if adapter is not None:
         wishes["adapter"] = adapter
     if endpoint is not None:

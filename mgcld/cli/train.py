@@ -68,10 +68,14 @@ def show(report: "Report", output: Path) -> None:
     for line in report.advice:
         console.print(f"[yellow]advice[/] {escape(line)}", soft_wrap=True)
     background = f"{report.background_shots} background shots" if report.background_shots else "no background"
-    counts = f"{len(report.classes)} classes, {background}, {report.mode}, {report.seconds:.1f} s"
+    counts = f"{_counted(len(report.classes), 'class', 'classes')}, {background}, {report.mode}, {report.seconds:.1f} s"
     name = escape(str(output))
     console.print(f"\nwrote {name}: {counts}", soft_wrap=True)
     console.print(f"next: mgcld run --adapter {name} --source mic=microphone:default", soft_wrap=True)
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def _accuracy(left_out: int, right: int, unknown: int) -> str:

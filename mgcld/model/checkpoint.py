@@ -31,6 +31,7 @@ def save_adapter(adapter: Adapter, path: Path) -> None:
     Raises:
         CheckpointError: the folder cannot be written; what stood at `path` before still stands.
     """
+    path = path.resolve()  # what a link points to, not the link
     check_writable(path)
     content = save(_tensors(adapter), {"mgcld": json.dumps(_notes(adapter))})
     try:
@@ -62,7 +63,9 @@ def check_writable(path: Path) -> None:
         if path.is_dir():
             help = f"write -o {path / 'adapter.safetensors'}"
             raise CheckpointError(f"cannot write {path}: it is a folder", help=help)
-        tempfile.TemporaryFile(dir=path.parent).close()
+        if path.exists() and not path.is_file():
+            raise CheckpointError(f"cannot write {path}: it is no regular file", help="choose another place with -o")
+        tempfile.TemporaryFile(dir=path.resolve().parent).close()
     except OSError as error:
         raise _unwritable(path, error) from error
 

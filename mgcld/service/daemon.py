@@ -24,6 +24,7 @@ TURN_SECONDS = 0.25
 HEALTH_SECONDS = 5.0
 FAREWELL_SECONDS = 0.5
 """How long the sources are waited for at the end; their threads do not keep the process."""
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FINAL = frozenset({"ended", "failed"})
 
 
@@ -117,14 +118,14 @@ class Daemon:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM end the loop; a second one ends the process the usual way."""
+        """SIGINT, SIGTERM and SIGHUP end the loop; a second one ends the process the usual way."""
 
         def heard(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (signal's signature)
             if self._stopping:
                 raise KeyboardInterrupt
             self.stop()
 
-        before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, heard) for number in STOP_SIGNALS}
         try:
             yield
         finally:

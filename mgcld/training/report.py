@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mgcld.training.support import BACKGROUND, Skipped
+from mgcld.training.support import BACKGROUND, UNKNOWN, Skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,9 @@ class Report:
         if not self.background_shots:
             lines.append(f"no {BACKGROUND}/: recordings of the place without these sounds make false alarms rarer")
         for true, said, count in self.confused:
-            if count >= 2:
+            if count >= 2 and said == UNKNOWN:
+                lines.append(f"{true!r} was not recognised {count} times: add recordings of it")
+            elif count >= 2:
                 lines.append(f"{true!r} was taken for {said!r} {count} times: add recordings of both, or merge them")
         return tuple(lines)
 

@@ -68,7 +68,7 @@ def read(
         try:
             recording = _recording(name, path, open_file(path), sample_rate, window_seconds)
         except SourceError as error:
-            skipped.append(Skipped(path, str(error)))
+            skipped.append(Skipped(path, str(error).removeprefix(f"{path} ")))
         else:
             twin = recordings.get(recording.digest)
             why = _unusable(recording, twin)

@@ -10,7 +10,7 @@ from mgcld.errors import SupportSetError
 
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a"})
 BACKGROUND = "_background"
-EXPLANATIONS = "explanations.yaml"
+EXPLANATIONS = ("explanations.yaml", "explanations.yml")
 UNKNOWN = "unknown"
 
 
@@ -61,7 +61,7 @@ def _found(folder: Path) -> SupportSet:
         folder,
         classes,
         _recordings(folder / BACKGROUND) if (folder / BACKGROUND).is_dir() else (),
-        _sentences(folder / EXPLANATIONS, list(classes)),
+        {n: s for name in EXPLANATIONS for n, s in _sentences(folder / name, list(classes)).items()},
         tuple(item for item in skipped if not item.path.name.startswith(".")),
     )
 
@@ -78,7 +78,7 @@ def _recordings(folder: Path) -> tuple[Path, ...]:
 
 
 def _expected(path: Path) -> bool:
-    return path.name == EXPLANATIONS
+    return path.name in EXPLANATIONS
 
 
 def _why(path: Path) -> str:
@@ -88,6 +88,8 @@ def _why(path: Path) -> str:
         return "a folder inside a class is not looked into"
     if _is_recording(path):
         return "it lies outside the class folders"
+    if path.suffix.lower() in SUFFIXES:
+        return "no regular file"
     return f"not one of {', '.join(sorted(SUFFIXES))}"
 
 

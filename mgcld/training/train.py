@@ -25,7 +25,7 @@ from mgcld.training.leave_one_out import LeftOut
 from mgcld.training.material import Material, material
 from mgcld.training.report import ClassReport, Report, confusions
 from mgcld.training.shots import BATCH, Recording, Shots, hear, read
-from mgcld.training.support import BACKGROUND, Skipped, SupportSet
+from mgcld.training.support import BACKGROUND, UNKNOWN, Skipped, SupportSet
 
 Progress = Callable[[str, int, int], None]
 """(what is being done, how much of it is done, of how much)."""
@@ -173,7 +173,7 @@ def _answers(adapter: Adapter, asked: LeftOut | None) -> tuple[list[str], list[s
     background = adapter.background_closeness(query)
     silent = torch.zeros(len(logits), dtype=torch.bool, device=logits.device)
     p, unknown = probabilities(logits, asked.near, background, silent, adapter.calibration)
-    names = [*adapter.classes, "unknown"]
+    names = [*adapter.classes, UNKNOWN]
     best = torch.cat([p, unknown[:, None]], 1).argmax(1).tolist()
     return [adapter.classes[i] for i in adapter.values[asked.shots].argmax(1).tolist()], [names[i] for i in best]
 
@@ -187,5 +187,5 @@ def _class_report(name: str, shots: Shots, true: Sequence[str], said: Sequence[s
         seconds=sum(recording.seconds for recording in own),
         left_out=len(answers),
         right=answers.count(name),
-        unknown=answers.count("unknown"),
+        unknown=answers.count(UNKNOWN),
     )

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,7 +114,7 @@ def test_a_killed_subscriber_changes_nothing_for_the_others(looping: Child) -> N
     assert all(header["dropped_windows"] == 0 and header["gap_samples"] == 0 for header in after)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_signal_ends_it_politely(looping: Child, number: signal.Signals) -> None:
     with subscriber(endpoint_of(looping), "mgcl/v1/prob/") as ear:
         heard(ear, "prob")
@@ -124,12 +125,36 @@ def test_a_signal_ends_it_politely(looping: Child, number: signal.Signals) -> No
     assert "Traceback" not in looping.errors
 
 
-def test_a_signal_while_libraries_load_ends_it_too(demo: Path) -> None:
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.7, 1.5, 3.0])
+def test_ctrl_c_at_any_moment_of_the_start_is_no_fault(demo: Path, seconds: float) -> None:
     with run(demo, "--source", f"room={demo}/soundscape.flac") as daemon:
-        time.sleep(0.7)  # any moment will do
+        time.sleep(seconds)
         daemon.process.send_signal(signal.SIGINT)
-        assert daemon.wait(10) == 0
-    assert "Traceback" not in daemon.errors
+        status = daemon.wait(10)
+    interpreter_still_starts = "mgcld" not in daemon.errors and seconds < 0.5
+    assert status == 0 or interpreter_still_starts, daemon.errors
+    assert "Traceback" not in daemon.errors or interpreter_still_starts
+
+
+def test_the_service_manager_is_told_of_every_stage(
+    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """READY only after the model is warm and the socket bound, WATCHDOG while it loops, STOPPING at the end."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(60)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "1000000")
+        with run(demo, "--source", f"room={demo}/soundscape.flac?loop=true", "--quiet") as daemon:
+            facts = [manager.recv(4096).decode()]
+            assert facts == ["READY=1"]
+            endpoint_of(daemon)
+            while facts.count("WATCHDOG=1") < 3 or not any("1/1 sources live" in fact for fact in facts):
+                facts.append(manager.recv(4096).decode())
+            daemon.process.send_signal(signal.SIGTERM)
+            while facts[-1] != "STOPPING=1":
+                facts.append(manager.recv(4096).decode())
+            assert daemon.wait(10) == 0
 
 
 def test_sources_share_the_loop_and_no_file_loses_a_window(demo: Path) -> None:
@@ -159,6 +184,8 @@ def test_a_file_that_is_not_there_is_named_and_the_exit_code_says_so(demo: Path,
     [
         (("--source", "a=x.wav", "--adapter", "absent.safetensors"), 74, "mgcld train"),
         (("--source", "x.wav"), 78, "name=address"),
+        (("--source", "a=x.wav", "--source", "a=y.wav"), 78, "same name"),
+        (("--source", "a=x.wav", "--endpoint", "tcp://0.0.0.0:5765"), 69, "0.0.0.0"),
         (("--source", "a=gopher:x"), 78, "gopher"),
         (("--source", "a=x.wav?pace=fast"), 78, "pace"),
         ((), 78, "sources"),
@@ -173,6 +200,13 @@ def test_a_mistake_on_the_command_line_is_explained(
     result = mgcld("run", *adapter, *arguments)
     assert is_polite(result, exit_code), result.stderr
     assert said in result.stderr
+
+
+def test_a_password_in_a_mistaken_source_is_not_repeated(demo: Path) -> None:
+    for source in ("rtsp://admin:s3cret@cam/1", "rtsp://admin:s3cret@cam/user=admin"):
+        result = mgcld("run", "--adapter", demo / "adapter.safetensors", "--source", source)
+        assert is_polite(result, 78)
+        assert "s3cret" not in result.stderr + result.stdout
 
 
 def test_a_taken_address_is_explained(demo: Path, looping: Child) -> None:
