@@ -21,7 +21,7 @@ def main() -> None:
     """Median over 30 batches, in milliseconds a window."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("adapter", type=Path)
-    recogniser = build_recogniser(parser.parse_args().adapter, Part(type="mini", device="cpu"))
+    recogniser = build_recogniser(parser.parse_args().adapter, Part.model_validate({"type": "mini", "device": "cpu"}))
     random = np.random.default_rng(0)
     samples = round(recogniser.sample_rate * recogniser.window_seconds)
     sounds = [random.normal(0, 0.1, samples).astype(np.float32) for _ in range(8)]
