@@ -1,5 +1,6 @@
 """Wishes in, objects out: the only module that turns names into parts."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
     check_encoder(adapter, listener.encoder)
     sinks = {name: _build("sink", part, f"sinks.{name}") for name, part in config.sinks.items()}
     inbox = Inbox(config.inbox_windows)
-    publisher = Publisher(config.publish.endpoint, insecure=config.publish.insecure)
+    publisher = Publisher(config.publish.endpoint, insecure=config.publish.insecure, beside=_beside())
     outlet = Outlet(Stamper(config.node), publisher, {**sinks, **views})
     short = adapter_hash(config.adapter)
     engine = Engine(Recogniser(listener, adapter), short, inbox, outlet, max_batch=config.max_batch)
@@ -135,6 +136,12 @@ def file_at_full_speed(path: Path) -> AudioSource:
     """A recording as training and `mgcld classify` read it."""
     source: AudioSource = registry.load("source", "file")(path=path, pace="max")
     return source
+
+
+def _beside() -> str | None:
+    """In the runtime directory that a service manager made, programs of this machine find the daemon too."""
+    folder = os.environ.get("RUNTIME_DIRECTORY")
+    return f"ipc://{folder}/mgcld.ipc" if folder else None
 
 
 def _build(kind: registry.Kind, part: Part, where: str) -> Any:

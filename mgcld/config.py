@@ -163,6 +163,11 @@ def _laid_over(content: Mapping[str, Any], wishes: Mapping[str, Any]) -> dict[st
     return laid
 
 
+def encoder_part(name: str, device: str) -> Part:
+    """An encoder as the command line names it; `auto` is left to the encoder."""
+    return Part.model_validate({"type": name, **({} if device == "auto" else {"device": device})})
+
+
 def part_of_address(address: str) -> Part:
     """`rtsp://host/path` -> Part(type='rtsp', address=...): the scheme names the source, a bare path is a file."""
     return Part.model_validate(_fields_of_address(address))

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from mgcld.cli.logs import configure_logs
-from mgcld.config import Part
+from mgcld.config import Part, encoder_part
 
 if TYPE_CHECKING:
     from mgcld.training.report import Report
@@ -24,6 +24,7 @@ def train(
     output: Annotated[Path, typer.Option("-o", "--output", help="Where to write it.")] = Path("adapter.safetensors"),
     mode: Annotated[Literal["mgcl+", "paper"], typer.Option(help="The method's preset.")] = "mgcl+",
     encoder: Annotated[str, typer.Option(help="The frozen audio-language model.")] = "mini",
+    device: Annotated[str, typer.Option(help="Where the encoder runs: auto, cpu, cuda or cuda:<number>.")] = "auto",
     captioner: Annotated[str, typer.Option(help="Who writes a sentence about each window, or none.")] = "tags",
     explainer: Annotated[str, typer.Option(help="Who writes what a class sounds like.")] = "template",
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
@@ -37,7 +38,11 @@ def train(
     support = find_support(shots)
     check_writable(output)
     with _bars() as progress:
-        parts = {"encoder": Part(type=encoder), "captioner": Part(type=captioner), "explainer": Part(type=explainer)}
+        parts = {
+            "encoder": encoder_part(encoder, device),
+            "captioner": Part(type=captioner),
+            "explainer": Part(type=explainer),
+        }
         adapter, report = build_trainer(**parts, mode=mode, progress=progress)(support)
     save_adapter(adapter, output)
     if as_json:

@@ -42,7 +42,8 @@ Frames = Sequence[bytes]
 class Publisher:
     """Publishes messages on one address, and repeats the last `meta` and `health` when a subscriber comes."""
 
-    def __init__(self, endpoint: str, *, insecure: bool = False) -> None:
+    def __init__(self, endpoint: str, *, insecure: bool = False, beside: str | None = None) -> None:
+        """Publish on `endpoint`, and on a second address `beside` it where one is given."""
         self.endpoint = endpoint
         """Where subscribers connect; once started, with the port that was free if it was `*`."""
         self.dropped = 0
@@ -50,6 +51,7 @@ class Publisher:
         self.failed: Exception | None = None
         """What ended the thread, if anything did: then nothing is published any more."""
         self._insecure = insecure
+        self._beside = beside
         self._lock = threading.Lock()
         self._queue: deque[tuple[bool, Frames]] = deque()
         self._newest: dict[bytes, Frames] = {}
@@ -68,6 +70,8 @@ class Publisher:
         self._socket = _xpub(self._context)
         try:
             self.endpoint = _bind(self._socket, endpoint)
+            if self._beside is not None:
+                _bind(self._socket, address.bindable(self._beside, insecure=self._insecure))
         except PublishError:
             self._context.destroy(linger=0)
             raise
@@ -139,10 +143,11 @@ class Publisher:
         self._send_queued()
 
     def _leave(self) -> None:
-        path = address.ipc_path(self.endpoint)
-        if path is not None:
-            with contextlib.suppress(OSError):  # ZeroMQ leaves the file; while we listen, nobody else has the name
-                path.unlink()
+        for endpoint in filter(None, (self.endpoint, self._beside)):
+            path = address.ipc_path(endpoint)
+            if path is not None:
+                with contextlib.suppress(OSError):  # ZeroMQ leaves the file; while we listen, nobody else has the name
+                    path.unlink()
         self._socket.close(LINGER_MS)
 
     def _wait(self) -> None:

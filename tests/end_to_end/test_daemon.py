@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import socket
+import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -200,6 +202,21 @@ def test_a_mistake_on_the_command_line_is_explained(
     result = mgcld("run", *adapter, *arguments)
     assert is_polite(result, exit_code), result.stderr
     assert said in result.stderr
+
+
+def test_in_a_runtime_directory_it_is_found_by_path_too(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short path: a socket's may have 107 characters."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("RUNTIME_DIRECTORY", folder)
+        with run(demo, "--source", f"room={demo}/soundscape.flac?loop=true", "--quiet", "--hop", "1") as daemon:
+            endpoint_of(daemon)
+            path = Path(folder) / "mgcld.ipc"
+            assert stat.S_IMODE(path.stat().st_mode) == 0o660
+            with subscriber(f"ipc://{path}", "mgcl/v1/prob/") as ear:
+                heard(ear, "prob")
+            daemon.process.send_signal(signal.SIGTERM)
+            assert daemon.wait(10) == 0
+        assert not path.exists()
 
 
 def test_a_password_in_a_mistaken_source_is_not_repeated(demo: Path) -> None:

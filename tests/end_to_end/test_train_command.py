@@ -163,3 +163,7 @@ def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
     result = mgcld("train", "--shots", tmp_path / "support", "-o", tmp_path / "a")
     assert result.returncode == 0, result.stderr
     assert all(name in result.stdout for name in ("bell [x]", "notes [a].txt"))
+
+
+def test_a_device_that_is_not_there_is_explained(support: Path, tmp_path: Path) -> None:
+    assert is_polite(mgcld("train", "--shots", support, "-o", tmp_path / "a", "--device", "cuda:77"), 70)
