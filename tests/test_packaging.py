@@ -1,5 +1,6 @@
 """The wheel: both packages whole, with their data, and nothing else."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -66,3 +67,24 @@ def test_the_version_is_the_same_everywhere() -> None:
     changes = (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert mgcld.__version__ == project["version"]
     assert f"## {mgcld.__version__}" in changes
+
+
+def test_the_installed_wheel_works_without_the_checkout(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    site, here = tmp_path / "site", tmp_path / "elsewhere"
+    here.mkdir()
+    wheel.extractall(site)
+
+    def mgcld_there(*arguments: str) -> str:
+        command = [sys.executable, "-m", "mgcld", *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(site)}
+        return subprocess.run(
+            command, cwd=here, env=environment, check=True, capture_output=True, text=True, timeout=110
+        ).stdout
+
+    code = "import mgcld, mgcld_plugins.encoders.mini as mini; print(mgcld.__file__, mini.__file__)"
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    where = subprocess.run([sys.executable, "-c", code], cwd=here, env=environment, capture_output=True, text=True)
+    assert where.stdout.count(str(site)) == 2, where.stderr
+    mgcld_there("demo", "demo")
+    assert "wrote adapter.safetensors" in mgcld_there("train", "--shots", "demo/support")
+    assert len(mgcld_there("classify", "demo/soundscape.flac").splitlines()) == 12
