@@ -59,7 +59,7 @@ def test_the_wheel_holds_nothing_else(wheel: zipfile.ZipFile) -> None:
 def test_the_wheel_carries_the_licence_and_the_command(wheel: zipfile.ZipFile) -> None:
     information = f"mgcld-{mgcld.__version__}.dist-info"
     assert "Apache License" in wheel.read(f"{information}/licenses/LICENSE").decode()
-    assert "mgcld = mgcld.cli:main" in wheel.read(f"{information}/entry_points.txt").decode()
+    assert "mgcld = mgcld.__main__:main" in wheel.read(f"{information}/entry_points.txt").decode()
 
 
 def test_the_version_is_the_same_everywhere() -> None:
