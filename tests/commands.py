@@ -6,7 +6,9 @@ from pathlib import Path
 
 from children import Child
 
-MAIN = "from mgcld.__main__ import main; main()"
+AS_IN_A_TERMINAL = "import signal as s; s.signal(s.SIGINT, s.default_int_handler); s.signal(s.SIGHUP, s.SIG_DFL); "
+"""Tests that run in the background, or under nohup, would hand on that these signals are ignored."""
+MAIN = AS_IN_A_TERMINAL + "from mgcld.__main__ import main; main()"
 
 
 def mgcld(*arguments: object, folder: Path | None = None, timeout: float = 110) -> subprocess.CompletedProcess[str]:

@@ -125,7 +125,9 @@ class Daemon:
                 raise KeyboardInterrupt
             self.stop()
 
-        before = {number: signal.signal(number, heard) for number in STOP_SIGNALS}
+        ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # under nohup it is, and stays so
+        wanted = STOP_SIGNALS if not ignored else STOP_SIGNALS[:2]
+        before = {number: signal.signal(number, heard) for number in wanted}
         try:
             yield
         finally:

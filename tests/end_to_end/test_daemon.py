@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from children import Child
-from commands import is_polite, mgcld, mgcld_child
+from commands import AS_IN_A_TERMINAL, is_polite, mgcld, mgcld_child
 
 from mgcld.demo.scene import Truth, load_truth
 
@@ -130,7 +130,7 @@ def test_a_signal_ends_it_politely(looping: Child, number: signal.Signals) -> No
 @pytest.mark.parametrize("seconds", [0.05, 0.3, 0.7, 1.5, 3.0])
 def test_ctrl_c_at_any_moment_of_the_start_is_no_fault(demo: Path, seconds: float) -> None:
     """From the command's first line on; before it, Python itself is still starting."""
-    code = "from mgcld.__main__ import main; print('begun'); main()"
+    code = AS_IN_A_TERMINAL + "from mgcld.__main__ import main; print('begun'); main()"
     adapter, source = f"{demo}/adapter.safetensors", f"room={demo}/soundscape.flac"
     with Child(code, "run", "--adapter", adapter, "--endpoint", "tcp://127.0.0.1:*", "--source", source) as daemon:
         assert daemon.line() == "begun"
