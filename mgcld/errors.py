@@ -4,6 +4,7 @@ MgcldError
 ├── ConfigError          the configuration cannot be used (exit 78: systemd does not restart)
 ├── SourceError          a source cannot be opened or read; carries one of `REASONS`
 ├── SupportSetError      the recordings to train from cannot be used
+├── DataSetError         the recordings to evaluate on cannot be used
 ├── PublishError         a socket cannot be bound or written
 ├── MessageError         what came over the bus is no message
 ├── ReceiveTimeout       nothing came over the bus for too long
@@ -52,6 +53,12 @@ class SupportSetError(MgcldError):
     """The recordings to train from cannot be used."""
 
     exit_code = 65  # EX_DATAERR
+
+
+class DataSetError(MgcldError):
+    """The recordings to evaluate on cannot be used."""
+
+    exit_code = 72  # EX_OSFILE
 
 
 class PublishError(MgcldError):
