@@ -1,0 +1,75 @@
+"""What the training needs beside the pool, in one file: targets' axes, texts' meanings, how common the tags are."""
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from mgcld_plugins.encoders.mini import WEIGHTS
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .losses import Meaning, rarity
+from .whitening import Whitening
+
+SHARDS = 8
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Read from the file."""
+
+    names: list[str]
+    meaning: Meaning
+    whitening: Whitening
+
+
+def main() -> None:
+    """Look at the first shards, and let MiniLM read the texts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pool", type=Path)
+    parser.add_argument("prepared", type=Path)
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="a file of mini: its text table is kept")
+    wish = parser.parse_args()
+    from .texts import tag_vectors, text_vectors
+
+    names = texts_of(wish.pool)
+    save(wish.prepared, wish.pool, names, text_vectors(names, wish.weights), tag_vectors(wish.weights))
+    print(f"{len(names)} texts")
+
+
+def texts_of(pool: Path) -> list[str]:
+    """Every text in the pool."""
+    return sorted({str(text) for path in pool.glob("*.npz") for text in np.load(path)["texts"]} - {""})
+
+
+def save(path: Path, pool: Path, names: list[str], meanings: Tensor, tag_meanings: Tensor) -> None:
+    """`meanings` (names, text) and `tag_meanings` (tags, text) are unit rows."""
+    shards = [np.load(shard) for shard in sorted(pool.glob("*.npz"))[:SHARDS]]
+    features = torch.from_numpy(np.concatenate([shard["features"][::4] for shard in shards]))
+    tags = torch.from_numpy(np.concatenate([shard["tags"] for shard in shards])).float()
+    whitening = Whitening.of(features)
+    tensors = {
+        "names": meanings,
+        "tags": tag_meanings,
+        "rarity": rarity(tags.amax(1)),
+        "centre": whitening.centre,
+        "axes": whitening.axes,
+    }
+    save_file({name: each.contiguous() for name, each in tensors.items()}, path, {"names": json.dumps(names)})
+
+
+def load(path: Path) -> Prepared:
+    """What `save` has written."""
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        names = json.loads(file.metadata()["names"])
+    meaning = Meaning(tensors["tags"], tensors["names"], tensors["rarity"])
+    return Prepared(names, meaning, Whitening(tensors["centre"], tensors["axes"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The network of `mini` as it is trained: with batch normalisation, and a head for the teacher's features."""
+
+from typing import NamedTuple
+
+import torch
+from mgcld_plugins.encoders._mini_audio import MEL_SCALE, MEL_SHIFT
+from torch import Tensor, nn
+
+CHANNELS = (32, 64, 128, 192, 256)
+HIDDEN, ACOUSTIC, TEXT, TAGS = 512, 256, 256, 521
+RARE = -6.0
+"""The tags' first bias: most of them are absent most of the time."""
+
+
+class Heard(NamedTuple):
+    """What the heads say of each segment: (batch, segments, ...); `tags` are logits."""
+
+    acoustic: Tensor
+    semantic: Tensor
+    tags: Tensor
+    teacher: Tensor
+
+
+def convolution(inputs: int, outputs: int, size: int | tuple[int, int], stride: int | tuple[int, int]) -> nn.Sequential:
+    """A convolution that keeps the size but for its stride, and its normalisation."""
+    padding = (size[0] // 2 - 1, size[1] // 2) if isinstance(size, tuple) else size // 2
+    layer = nn.Conv2d(inputs, outputs, size, stride, padding, bias=False)
+    return nn.Sequential(layer, nn.BatchNorm2d(outputs))
+
+
+class Block(nn.Module):
+    """As in the encoder: two 3x3 convolutions beside a 1x1 one."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int | tuple[int, int]) -> None:
+        super().__init__()
+        self.a = convolution(inputs, outputs, 3, stride)
+        self.b = convolution(outputs, outputs, 3, 1)
+        self.skip = convolution(inputs, outputs, 1, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, inputs, t, f) -> (batch, outputs, t', f')."""
+        return torch.relu(self.b(torch.relu(self.a(x))) + self.skip(x))
+
+
+class Student(nn.Module):
+    """Log-mel frames (batch, frames, 64) -> what is heard in each segment of 32 frames."""
+
+    def __init__(self, teacher: int = 256, channels: tuple[int, ...] = CHANNELS) -> None:
+        super().__init__()
+        c = channels
+        self.stem = convolution(1, c[0], (7, 5), (4, 2))
+        self.block1, self.block2 = Block(c[0], c[1], 2), Block(c[1], c[2], 2)
+        self.block3, self.block4 = Block(c[2], c[3], 2), Block(c[3], c[4], (1, 2))
+        self.hidden = nn.Sequential(nn.Linear(2 * c[4], HIDDEN), nn.BatchNorm1d(HIDDEN))
+        self.acoustic, self.semantic = nn.Linear(HIDDEN, ACOUSTIC), nn.Linear(HIDDEN, TEXT)
+        self.tags, self.teacher = nn.Linear(HIDDEN, TAGS), nn.Linear(HIDDEN, teacher)
+        nn.init.constant_(self.tags.bias, RARE)
+
+    def forward(self, log_mel: Tensor) -> Heard:
+        """Segments as the encoder has them."""
+        x = ((log_mel + MEL_SHIFT) * MEL_SCALE)[:, None].contiguous(memory_format=torch.channels_last)
+        x = self.block4(self.block3(self.block2(self.block1(torch.relu(self.stem(x))))))
+        x = x.permute(0, 2, 3, 1).flatten(2)
+        h = torch.relu(self.hidden(x.flatten(0, 1))).unflatten(0, x.shape[:2])
+        return Heard(self.acoustic(h), self.semantic(h), self.tags(h), self.teacher(h))
+
+    @property
+    def channels(self) -> list[int]:
+        """Of the stem and the blocks."""
+        layers = [self.stem[0], *(block.b[0] for block in (self.block1, self.block2, self.block3, self.block4))]
+        return [int(layer.out_channels) for layer in layers]
+
+
+def folded(student: Student) -> dict[str, Tensor]:
+    """The encoder's tensors: normalisation put into the weights, without the teacher's head."""
+    tensors: dict[str, Tensor] = {}
+    for name, module in student.named_modules():
+        if isinstance(module, nn.Sequential):
+            tensors |= _folded(name, *module)
+        elif name in ("acoustic", "semantic", "tags"):
+            tensors |= {f"{name}.weight": module.weight, f"{name}.bias": module.bias}
+    return {name: tensor.detach().float() for name, tensor in tensors.items()}
+
+
+def _folded(name: str, layer: nn.Module, norm: nn.Module) -> dict[str, Tensor]:
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    bias = norm.bias - norm.running_mean * scale
+    if layer.bias is not None:
+        bias = bias + layer.bias * scale
+    return {f"{name}.weight": layer.weight * scale.view(-1, *[1] * (layer.weight.dim() - 1)), f"{name}.bias": bias}
