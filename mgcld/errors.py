@@ -5,6 +5,7 @@ MgcldError
 ├── SourceError          a source cannot be opened or read; carries one of `REASONS`
 ├── SupportSetError      the recordings to train from cannot be used
 ├── DataSetError         the recordings to evaluate on cannot be used
+├── ReportError          the training report cannot be written
 ├── PublishError         a socket cannot be bound or written
 ├── MessageError         what came over the bus is no message
 ├── ReceiveTimeout       nothing came over the bus for too long
@@ -59,6 +60,12 @@ class DataSetError(MgcldError):
     """The recordings to evaluate on cannot be used."""
 
     exit_code = 72  # EX_OSFILE
+
+
+class ReportError(MgcldError):
+    """The training report cannot be written."""
+
+    exit_code = 73  # EX_CANTCREAT
 
 
 class PublishError(MgcldError):

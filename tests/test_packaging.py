@@ -51,6 +51,13 @@ def test_the_wheel_holds_the_weights_of_the_embedded_encoder(wheel: zipfile.ZipF
     assert len(weights) < 10e6
 
 
+def test_the_wheel_holds_the_training_report_s_page(wheel: zipfile.ZipFile) -> None:
+    folder = "mgcld/training/reporting/templates"
+    held = {name.removeprefix(f"{folder}/") for name in wheel.namelist() if name.startswith(f"{folder}/")}
+    assert held == {path.name for path in (CHECKOUT / folder).iterdir()}
+    assert {"page.html", "page.css"} <= held
+
+
 def test_the_wheel_holds_nothing_else(wheel: zipfile.ZipFile) -> None:
     tops = {name.split("/")[0] for name in wheel.namelist()}
     assert tops == {"mgcld", "mgcld_plugins", f"mgcld-{mgcld.__version__}.dist-info"}
@@ -86,5 +93,6 @@ def test_the_installed_wheel_works_without_the_checkout(wheel: zipfile.ZipFile, 
     where = subprocess.run([sys.executable, "-c", code], cwd=here, env=environment, capture_output=True, text=True)
     assert where.stdout.count(str(site)) == 2, where.stderr
     mgcld_there("demo", "demo")
-    assert "wrote adapter.safetensors" in mgcld_there("train", "--shots", "demo/support")
+    assert "wrote adapter.safetensors" in mgcld_there("train", "--shots", "demo/support", "--report", "told")
+    assert "Training report" in (here / "told" / "report.html").read_text(encoding="utf-8")
     assert len(mgcld_there("classify", "demo/soundscape.flac").splitlines()) == 12

@@ -14,21 +14,22 @@ from mgcld.errors import SupportSetError
 from mgcld.interfaces import AudioSource, Explainer
 from mgcld.model.adapter import Adapter, Provenance
 from mgcld.model.cache import Keys, keys_of
-from mgcld.model.calibration import probabilities
 from mgcld.model.contrast import Explanations
 from mgcld.model.listen import Listener
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import total
 from mgcld.training.fitting import Fitting
 from mgcld.training.foreign import foreign_windows
 from mgcld.training.leave_one_out import LeftOut
 from mgcld.training.material import Material, material
-from mgcld.training.report import ClassReport, Report, confusions
+from mgcld.training.reporting.background import Heard, hear_file
+from mgcld.training.reporting.compose import Trained, report_of
+from mgcld.training.reporting.plain import summary
+from mgcld.training.reporting.report import Report
 from mgcld.training.shots import BATCH, Recording, Shots, hear, read
-from mgcld.training.support import BACKGROUND, UNKNOWN, Skipped, SupportSet
+from mgcld.training.support import BACKGROUND, Skipped, SupportSet
 
 Progress = Callable[[str, int, int], None]
-"""(what is being done, how much of it is done, of how much)."""
+"""(what is being done, how much of it is done, of how much; 0 where nobody knows)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +45,35 @@ class Trainer:
     window_seconds: float
     progress: Progress
 
-    def __call__(self, support: SupportSet) -> tuple[Adapter, Report]:
+    def __call__(self, support: SupportSet, background_file: Path | None = None) -> tuple[Trained, Report]:
         """Make an adapter; the same recordings give the same adapter on the same machine.
+
+        False alarms are counted in `background_file` too, a recording without any of the classes.
 
         Raises:
             SupportSetError: nothing usable is left of a class, or two classes hold the same audio.
+            SourceError: `background_file` cannot be heard.
         """
         began = time.monotonic()
+        listening = None if background_file is None else self._listen_to(background_file)
         recordings, skipped = self._read(support)
         names = tuple(support.classes)
         shots, background = self._hear(recordings, names)
         sentences = [support.sentences.get(name) or tuple(self.explainer.explain(name)) for name in names]
-        adapter, asked = self.fit(shots, background, names, sentences)
-        skipped = [*support.skipped, *skipped]
-        report = _report(adapter, asked, shots, tuple(skipped), time.monotonic() - began)
-        noted = replace(adapter.provenance, report=report.as_json())
-        return replace(adapter, provenance=noted), report
+        adapter, left_out = self.fit(shots, background, names, sentences)
+        trained = Trained(
+            adapter=adapter,
+            left_out=left_out,
+            recordings=shots.recordings,
+            background=() if background is None else background.recordings,
+            listening=listening,
+            skipped=(*support.skipped, *skipped),
+            support=support.folder,
+            seconds=time.monotonic() - began,
+        )
+        report = report_of(trained, self.listener)
+        noted = replace(adapter.provenance, report=summary(report))
+        return replace(trained, adapter=replace(adapter, provenance=noted)), report
 
     def fit(
         self, shots: Shots, background: Shots | None, names: Sequence[str], sentences: Sequence[Sequence[str]]
@@ -115,6 +129,16 @@ class Trainer:
         counter = self._counter("listening", batches)
         return hear(own, self.listener, counter), hear(rest, self.listener, counter) if rest else None
 
+    @torch.no_grad()
+    def _listen_to(self, path: Path) -> Heard:
+        return hear_file(
+            path,
+            self.open_file(path),
+            self.listener,
+            self.window_seconds,
+            lambda windows: self.progress("background", windows, 0),
+        )
+
     def _foreign(self) -> Keys:
         encoder = self.listener.encoder
         return keys_of(self.listener(foreign_windows(encoder.sample_rate, self.window_seconds)).audio, self.options)
@@ -139,53 +163,3 @@ class Trainer:
 def _material(shots: Shots, names: Sequence[str], options: MethodOptions) -> Material:
     labels: Int[Tensor, " shots"] = torch.tensor([names.index(recording.name) for recording in shots.recordings])
     return material(keys_of(shots.audio, options), shots.caption, labels.to(shots.caption.device), len(names), options)
-
-
-def _report(
-    adapter: Adapter,
-    asked: LeftOut | None,
-    shots: Shots,
-    skipped: tuple[Skipped, ...],
-    seconds: float,
-) -> Report:
-    true, said = _answers(adapter, asked)
-    options, calibration = adapter.options, adapter.calibration
-    return Report(
-        classes=tuple(_class_report(name, shots, true, said) for name in adapter.classes),
-        background_shots=0 if adapter.background is None else len(adapter.background),
-        confused=confusions(true, said),
-        skipped=skipped,
-        mode=options.mode,
-        contrast_scale=options.contrast_scale,
-        steps=options.steps,
-        temperature=calibration.temperature,
-        threshold=calibration.threshold,
-        seconds=seconds,
-    )
-
-
-def _answers(adapter: Adapter, asked: LeftOut | None) -> tuple[list[str], list[str]]:
-    """(true class, answer) of every left-out shot, `unknown` among the answers."""
-    if asked is None:
-        return [], []
-    logits = total(asked.parts[adapter.options.steps], adapter.options)
-    query = adapter.keys[asked.shots]
-    background = adapter.background_closeness(query)
-    silent = torch.zeros(len(logits), dtype=torch.bool, device=logits.device)
-    p, unknown = probabilities(logits, asked.near, background, silent, adapter.calibration)
-    names = [*adapter.classes, UNKNOWN]
-    best = torch.cat([p, unknown[:, None]], 1).argmax(1).tolist()
-    return [adapter.classes[i] for i in adapter.values[asked.shots].argmax(1).tolist()], [names[i] for i in best]
-
-
-def _class_report(name: str, shots: Shots, true: Sequence[str], said: Sequence[str]) -> ClassReport:
-    own = [recording for recording in shots.recordings if recording.name == name]
-    answers = [s for t, s in zip(true, said, strict=True) if t == name]
-    return ClassReport(
-        name=name,
-        shots=len(own),
-        seconds=sum(recording.seconds for recording in own),
-        left_out=len(answers),
-        right=answers.count(name),
-        unknown=answers.count(UNKNOWN),
-    )
