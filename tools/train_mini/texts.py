@@ -8,7 +8,7 @@ from safetensors import safe_open
 from torch import Tensor
 from torch.nn.functional import normalize
 
-ROUNDS = 20
+ROUNDS, RIDGE = 20, 1e-2
 
 
 def text_vectors(texts: list[str], weights: Path) -> Tensor:
@@ -29,8 +29,10 @@ def projection(minilm: Tensor, mini: Tensor) -> Tensor:
     """(384, 256) with orthonormal columns: takes MiniLM's vectors of the tags to mini's, up to each row's length."""
     lengths = torch.ones(len(mini), 1)
     turn = torch.zeros(minilm.shape[1], mini.shape[1])
+    squares = minilm.T @ minilm
+    squares += RIDGE * squares.diagonal().mean() * torch.eye(len(squares))
     for _ in range(ROUNDS):
-        u, _, v = torch.linalg.svd(minilm.T @ (mini * lengths), full_matrices=False)
+        u, _, v = torch.linalg.svd(torch.linalg.solve(squares, minilm.T @ (mini * lengths)), full_matrices=False)
         turn = u @ v
         lengths = (minilm @ turn * mini).sum(1, keepdim=True)
     return turn

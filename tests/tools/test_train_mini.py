@@ -1,0 +1,188 @@
+"""The recipe of `mini` from clips to weights, with a teacher of our own in place of YAMNet."""
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from mgcld_plugins.encoders.mini import WEIGHTS, MiniEncoder
+from torch.nn.functional import normalize
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+
+pytest.importorskip("scipy", reason="the recipe needs scipy")
+
+from train_mini import clips, evaluate, export, pool, prepare, train
+from train_mini.episodes import few_shot, zero_shot
+from train_mini.licences import may_be_published
+from train_mini.mixing import Mixer
+from train_mini.student import Student, folded
+from train_mini.teacher import Lesson
+from train_mini.texts import projection
+
+RATE = 16_000
+TEXTS = ("whistle", "noise", "knocks")
+
+
+class Stand:
+    """Hears like YAMNet as far as shapes and ranges go: features and tags are functions of each segment's spectrum."""
+
+    def hear(self, window: np.ndarray) -> Lesson:
+        padded = np.pad(window, (0, -len(window) % 5120)).reshape(-1, 5120)
+        spectrum = np.abs(np.fft.rfft(padded, axis=1))[:, 1:2561].reshape(len(padded), 512, 5).mean(2)
+        features = np.concatenate([spectrum, np.sqrt(spectrum)], 1)
+        tags = np.zeros((len(padded), 521))
+        tags[:, :512] = spectrum / (spectrum + 1)
+        tags[:, 494] = np.abs(padded).max(1) < 1e-3
+        return Lesson(features.astype(np.float32), tags.astype(np.float32))
+
+
+def sound(text: str, seed: int) -> np.ndarray:
+    random, t = np.random.default_rng(seed), np.arange(2 * RATE) / RATE
+    if text == "whistle":
+        return 0.3 * np.sin(2 * np.pi * random.uniform(800, 3000) * t)
+    hiss = random.normal(0, 0.1, len(t))
+    return hiss if text == "noise" else hiss * (t % 0.5 < 0.02)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three clips of each text that may be published, and seven that may not."""
+    folder = tmp_path_factory.mktemp("corpus")
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["file", "source_repo", "original_path", "license", "text"])
+        for text in TEXTS:
+            for take in range(10):
+                name = f"{text}{take}.wav"
+                soundfile.write(folder / name, sound(text, take), RATE)
+                table.writerow([name, "here", name, "CC0-1.0" if take < 3 else "unknown", text])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pool of two shards and what is prepared from it."""
+    folder = tmp_path_factory.mktemp("made")
+    material = clips.read([corpus], pool.usable)
+    assert {clip.text for clip in material} == set(TEXTS)
+    assert len(material) == 9
+    for number in range(2):
+        mixer = Mixer(material, np.random.default_rng(number))
+        pool.write(folder / "pool" / f"0{number}-0000.npz", material, mixer, Stand(), 24)
+    names = prepare.texts_of(folder / "pool")
+    assert names == sorted(TEXTS)
+    random = torch.Generator().manual_seed(0)
+    meanings, tags = (normalize(torch.randn(rows, 256, generator=random), dim=-1) for rows in (3, 521))
+    prepare.save(folder / "prepared.safetensors", folder / "pool", names, meanings, tags)
+    return folder
+
+
+def trained(made: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, seconds: float) -> dict[str, object]:
+    command = f"train {made / 'pool'} {made / 'prepared.safetensors'} {checkpoint} --batch 16 --threads 1 --device cpu"
+    monkeypatch.setattr(sys, "argv", [*command.split(), "--minutes", str(seconds / 60), "--check", "01"])
+    before = torch.get_num_threads()
+    train.main()
+    torch.set_num_threads(before)
+    state: dict[str, object] = torch.load(checkpoint, weights_only=True)
+    return state
+
+
+def test_from_clips_to_weights_that_the_encoder_loads(
+    made: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = trained(made, tmp_path / "run.pt", monkeypatch, 3)
+    assert "check" in capsys.readouterr().out
+    again = trained(made, tmp_path / "run.pt", monkeypatch, 5)
+    assert again["steps"] > state["steps"] > 0
+    assert again["seconds"] == 5
+    weights = tmp_path / "mini.safetensors"
+    arguments = ["export", str(tmp_path / "run.pt"), str(weights), "--pool", str(made / "pool"), "--licence", "CC0"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    export.main()
+    assert weights.stat().st_size <= 10e6
+    encoder, former = MiniEncoder("cpu", weights), MiniEncoder("cpu", WEIGHTS)
+    assert (encoder.audio_dim, encoder.text_dim, encoder.tag_names) == (640, 256, former.tag_names)
+    assert torch.equal(encoder.embed_text(["rain"]), former.embed_text(["rain"]))
+    monkeypatch.setattr(sys, "argv", ["evaluate", str(weights), "--corpus", str(corpus), "--episodes", "2"])
+    monkeypatch.setattr(evaluate, "CELLS", ((2, 1), (3, 5)))
+    evaluate.main()
+    assert "3 classes, 21 recordings" in capsys.readouterr().out
+
+
+def test_the_encoder_hears_what_the_student_heard() -> None:
+    torch.manual_seed(0)
+    student = Student()
+    frames = torch.randn(5, 498, 64)
+    for _ in range(3):
+        student(frames)  # the normalisations get means and spreads
+    heard = student.eval()(frames[:2])
+    from mgcld_plugins.encoders._mini_audio import AudioNet
+
+    net = AudioNet(channels=student.channels, hidden=512, acoustic=256, tags=521, text=256)
+    net.load_state_dict(folded(student))
+    acoustic, semantic, tags = net(frames[:2])
+    assert torch.allclose(acoustic, heard.acoustic, atol=1e-4)
+    assert torch.allclose(semantic, heard.semantic, atol=1e-4)
+    assert torch.allclose(tags, torch.sigmoid(heard.tags), atol=1e-4)
+
+
+def test_rows_in_eight_bits_are_near_what_they_were() -> None:
+    rows = torch.randn(7, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+    stored = export.quantised("x", rows)
+    back = stored["x"].float() * stored["x.scale"].view(7, 1, 1, 1)
+    assert stored["x"].dtype == torch.int8
+    assert (back - rows).norm() < 0.01 * rows.norm()
+
+
+@pytest.mark.parametrize(
+    ("licence", "may"),
+    [
+        ("CC0-1.0 OR Pixabay Content License (README)", True),
+        ("CC-BY-3.0 / Public-Domain (soundbible)", True),
+        ("CC-BY or CC0-1.0 per file (samples/README.md)", True),
+        ("BSD-3-Clause", True),
+        ("Apache-2.0 repo", True),
+        ("unknown", False),
+        ("", False),
+        ("CC-BY-SA-4.0", False),
+        ("CC-BY-NC-SA-4.0 repo", False),
+        ("CC0-1.0 mostly; per-file in README", False),
+        ("MIT repo; mixed", False),
+        ("ODbL-1.0 / DbCL-1.0", False),
+        ("BSD-3-Clause repo; freesound CC per file name", False),
+        ("CC-BY-SA / GPL-2.0", False),
+    ],
+)
+def test_only_clean_licences_may_be_published(licence: str, may: bool) -> None:
+    assert may_be_published(licence) is may
+
+
+def test_the_fold_for_tests_is_no_material() -> None:
+    row = {"license": "CC-BY-3.0"}
+    assert [pool.usable({**row, "fold": fold}) for fold in "1235"] == [True, True, True, False]
+
+
+def test_the_projection_is_found_again() -> None:
+    random = torch.Generator().manual_seed(0)
+    turn = torch.linalg.qr(torch.randn(20, 8, generator=random))[0]
+    sentences = normalize(torch.randn(500, 20, generator=random), dim=-1)
+    wanted = normalize(sentences @ turn, dim=-1)
+    found = projection(sentences, wanted)
+    assert torch.allclose(found.T @ found, torch.eye(8), atol=1e-5)
+    assert (normalize(sentences @ found, dim=-1) * wanted).sum(1).mean() > 0.999
+
+
+def test_episodes_of_classes_that_lie_apart_are_all_right() -> None:
+    classes = torch.arange(6).repeat_interleave(8)
+    near = normalize(
+        torch.eye(9)[classes] + 0.02 * torch.randn(48, 9, generator=torch.Generator().manual_seed(0)), dim=-1
+    )
+    cell = few_shot(near, classes, 4, 3, 10)
+    assert (cell.prototype, cell.nearest) == (100, 100)
+    assert zero_shot(near, torch.eye(9)[:6], classes) == 100
+    blind = few_shot(torch.ones(48, 9) / 3, classes, 4, 3, 10)
+    assert blind.prototype == 25
