@@ -50,6 +50,8 @@ class MethodOptions:
     """Pull of the weights towards where they began."""
     plan_gradient: Gradient = "detached"
     """Whether the gradient goes through the plan."""
+    without: str = ""
+    """Names of parts that are left out, for ablations, with blanks between them: `coarse_cache fine_contrast`."""
     selected: bool = False
     """Whether `contrast_scale` and `steps` are chosen by leave-one-out on the support set."""
 

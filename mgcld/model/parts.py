@@ -70,8 +70,10 @@ def contrast_logits(
 
 def total(parts: Parts, options: MethodOptions) -> Float[Tensor, "batch classes"]:
     """Pro_total = α Pro_cache + γ Pro_contrast (eq. 21; γ is 1 in the paper)."""
-    cache = parts.coarse_cache + parts.fine_cache
-    contrast = parts.coarse_contrast + parts.fine_contrast
+    coarse_cache, fine_cache, coarse_contrast, fine_contrast = (
+        getattr(parts, name) * float(name not in options.without.split()) for name in Parts.__slots__
+    )
+    cache, contrast = coarse_cache + fine_cache, coarse_contrast + fine_contrast
     return options.alpha * cache + options.contrast_scale * contrast
 
 

@@ -1,0 +1,90 @@
+"""The method itself, asked about an episode: the one place where the evaluation meets training and model."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mgcld.evaluation.bank import Bank
+from mgcld.evaluation.episodes import Episode
+from mgcld.model.cache import Keys
+from mgcld.model.calibration import DEFAULT_TEMPERATURE, Calibration, probabilities
+from mgcld.model.contrast import Explanations
+from mgcld.model.options import MethodOptions
+from mgcld.model.parts import Parts, cache_logits, closeness, contrast_logits, total
+from mgcld.training.fit import trained
+from mgcld.training.fitting import Fitted, Fitting
+from mgcld.training.material import Material
+
+UNFITTED = Calibration(DEFAULT_TEMPERATURE, threshold=0.0, width=1.0)
+"""Where nothing is calibrated."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What one adapter says about some clips."""
+
+    logits: Float[Tensor, "queries classes"]
+    """Pro_total times the temperature: their softmax is the probability among the classes."""
+    p: Float[Tensor, "queries classes"]
+    """Probability of each class, `unknown` being possible."""
+    unknown: Float[Tensor, " queries"]
+    """Probability that it is none of them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Adapted:
+    """An adapter made of one episode's shots."""
+
+    bank: Bank
+    shots: Tensor
+    """The clips that it was made of."""
+    material: Material
+    explanations: Explanations
+    fitted: Fitted
+
+
+def adapted(
+    bank: Bank, episode: Episode, foreign: Keys, options: MethodOptions, *, calibrate: bool = True
+) -> Adapted:
+    """Train on an episode's shots, as `mgcld train` does.
+
+    Options that choose nothing need no leave-one-out where only the best class is asked for: `calibrate` can be False.
+    """
+    shots = torch.tensor([i for own in episode.support for i in own])
+    labels = torch.tensor([c for c, own in enumerate(episode.support) for _ in own])
+    texts = bank.texts.of(torch.tensor(episode.classes))
+    near = bank.near(shots, shots, options)
+    material = Material(bank.keys(shots, options), bank.caption[shots], labels, len(episode.classes), near)
+    if calibrate or options.selected:
+        fitting = Fitting(material, None, foreign, texts.explanations, texts.alignment, options)
+        return Adapted(bank, shots, material, texts.explanations, fitting.run(_silently))
+    fusion = trained(texts.alignment, material, texts.explanations, options)
+    return Adapted(bank, shots, material, texts.explanations, Fitted(options, fusion, UNFITTED, None))
+
+
+@torch.no_grad()
+def answers(adapter: Adapted, queries: Tensor) -> Answers:
+    """Ask about clips of the same bank."""
+    bank, material, fitted = adapter.bank, adapter.material, adapter.fitted
+    options, calibration = fitted.options, fitted.calibration
+    near = bank.near(queries, adapter.shots, options)
+    keys = bank.keys(queries, options)
+    parts = Parts(
+        *cache_logits(near, material.values, options),
+        *contrast_logits(fitted.fusion, keys, bank.caption[queries], adapter.explanations, options),
+    )
+    logits = total(parts, options)
+    silent = torch.zeros(len(queries), dtype=torch.bool)
+    p, unknown = probabilities(logits, closeness(near, material.values, options), None, silent, calibration)
+    return Answers(logits * calibration.temperature, p, unknown)
+
+
+def foreign_of(bank: Bank, options: MethodOptions) -> Keys:
+    """A bank of generated sounds as `Fitting` wants them."""
+    return bank.keys(torch.arange(len(bank)), options)
+
+
+def _silently(what: str, done: int, of: int) -> None:
+    """No progress for one of hundreds."""
