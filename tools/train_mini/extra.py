@@ -1,11 +1,14 @@
 """More clips that may be published, made from Debian packages: a folder of wav files with a manifest.
 
 Instruments and a few effects from the FluidR3 sound font (MIT), synthetic speech by espeak-ng, the effects of Freedoom
-(BSD) and those of SuperTuxKart that are public domain, CC0 or CC BY.
+(BSD), those of SuperTuxKart that are public domain, CC0 or CC BY, and OpenClonk's (CC BY 3.0, some CC0).
 """
 
 import argparse
 import csv
+import gzip
+import io
+import re
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from .extra_names import FREEDOOM, KART, SENTENCES, VOICES
+from .extra_names import CLONK, FREEDOOM, KART, SENTENCES, VOICES
 
 Found = tuple[str, str, str, np.ndarray, int]
 """Package, original, text, samples, sample rate."""
@@ -28,6 +31,7 @@ def main() -> None:
     parser.add_argument("--speech", action="store_true", help="needs espeak-ng")
     parser.add_argument("--freedoom", type=Path, help="freedoom2.wad (package freedoom)")
     parser.add_argument("--kart", type=Path, help="data/sfx of package supertuxkart-data")
+    parser.add_argument("--clonk", type=Path, help="Sound.ocg of package openclonk-data")
     wish = parser.parse_args()
     wish.folder.mkdir(parents=True, exist_ok=True)
     with (wish.folder / "manifest.csv").open("w", newline="") as file:
@@ -39,6 +43,8 @@ def main() -> None:
             keep(wish.folder, table, "CC0-1.0", speech(wish.folder))
         if wish.freedoom:
             keep(wish.folder, table, "BSD-3-Clause", effects_of_freedoom(wish.freedoom.read_bytes()))
+        if wish.clonk:
+            keep(wish.folder, table, "CC-BY-3.0", effects_of_clonk(wish.clonk.read_bytes()))
         for licence, names in KART.items():
             if wish.kart:
                 keep(wish.folder, table, licence, effects_of_kart(wish.kart, names))
@@ -128,6 +134,29 @@ def effects_of_kart(folder: Path, names: dict[str, str]) -> Iterator[Found]:
     for name, text in names.items():
         sound, rate = soundfile.read(folder / f"{name}.ogg", dtype="float32", always_2d=True)
         yield "supertuxkart-data", name, text, sound.mean(1), rate
+
+
+def effects_of_clonk(packed: bytes) -> Iterator[Found]:
+    """Every sound in the group; its folder and name say what it is."""
+    for place, content in group(gzip.decompress(b"\x1f\x8b" + packed[2:])):
+        if place.endswith((".wav", ".ogg")):
+            sound, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+            words = re.findall(r"[A-Z]?[a-z]+", re.sub(r"\.(ocg|wav|ogg)|Loop|alt", "", place))
+            known = [CLONK.get(word.lower(), word.lower()) for word in words]
+            yield "openclonk-data", place, " ".join(dict.fromkeys(word for word in known if word)), sound.mean(1), rate
+
+
+def group(content: bytes, folder: str = "") -> Iterator[tuple[str, bytes]]:
+    """Paths and contents of a group file: a scrambled head of 204 bytes, entries of 316 bytes, then the contents."""
+    head = bytearray(content[:204])
+    head[0:201:3], head[2:203:3] = head[2:203:3], head[0:201:3]
+    entries = struct.unpack("<i", bytes(byte ^ 237 for byte in head[36:40]))[0]
+    for number in range(entries):
+        raw, _, child, size, _, start = struct.unpack("<260s5i", content[204 + 316 * number :][:280])
+        place = folder + raw.split(b"\0")[0].decode("latin-1")
+        start += 204 + 316 * entries
+        inner = content[start : start + size]
+        yield from group(inner, f"{place}/") if child else [(place, inner)]
 
 
 if __name__ == "__main__":

@@ -56,3 +56,20 @@ SENTENCES = (
     "Well, that was a very long day, and tomorrow will be longer.",
     "Stop! Come back here right now!",
 )
+_DROPPED = (
+    "clonk skin adventurer alchemist steampunk action movement animals environment disasters objects structures hits "
+    "liquids materials weapons ui chippie puka wipf mooq tree projectile general zap"
+)
+CLONK = {
+    **dict.fromkeys(_DROPPED.split(), ""),
+    "blunderbuss": "gun", "shoot": "shot", "blast": "explosion", "inflame": "fire igniting", "stereo": "",
+    "confirm": "man saying yes", "decline": "man saying no", "doubt": "man mumbling", "evil": "",
+    "shock": "man gasping",
+    "hurt": "groan of pain", "die": "dying groan", "laughter": "man laughing", "scream": "man screaming",
+    "singing": "man singing", "munch": "munching", "aroof": "dog bark", "weep": "whining", "snuff": "sniffing",
+    "step": "footstep", "pshshsh": "steam hiss", "waterdrop": "water drop", "plane": "aeroplane",
+    "lorry": "wagon", "pumpjack": "pump", "blowout": "blowing out", "un": "", "next": "", "wave": "horn",
+    "cleared": "chime", "confirmed": "beep", "select": "click", "core": "", "farmer": "", "lava": "", "kit": "",
+    "windbag": "wind", "boompack": "rocket", "teleport": "whoosh", "in": "", "out": "", "talk": "chirp",
+}  # fmt: skip
+"""Words of OpenClonk's file names that mean something else, or nothing."""
