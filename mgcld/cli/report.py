@@ -51,12 +51,9 @@ def _table(report: "Report") -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("right when left out", no_wrap=True)
     table.add_column("threshold", justify="right", no_wrap=True)
-    for alarms in report.alarms:
-        table.add_column(f"false/h in {shown(Path(alarms.source).name)}", justify="right", max_width=16)
     for row in report.classes:
         threshold = f"{row.threshold.value:.2f}" + ("" if row.threshold.fitted else "*")
-        rates = [_rate(alarms, alarms.counts[row.name]) for alarms in report.alarms]
-        table.add_row(shown(row.name), str(row.shots), f"{row.seconds:.1f}", _accuracy(row), threshold, *rates)
+        table.add_row(shown(row.name), str(row.shots), f"{row.seconds:.1f}", _accuracy(row), threshold)
     return table
 
 
@@ -67,9 +64,12 @@ def _accuracy(row: "ClassReport") -> str:
     return said + (f", {row.unknown} unknown" if row.unknown else "")
 
 
-def _rate(alarms: "FalseAlarms", count: int) -> str:
-    low, high = alarms.interval(count)
-    return f"{alarms.per_hour(count):.0f} ({low:.0f}-{high:.0f})"
+def _alarms(alarms: "FalseAlarms") -> str:
+    low, high = alarms.interval(alarms.any)
+    rate = f"{alarms.per_hour(alarms.any):.0f} ({low:.0f}-{high:.0f})" if alarms.any else f"below {high:.0f}"
+    heard = f"{alarms.any} of {counted(alarms.windows, 'window')}"
+    names = ", ".join(f"{shown(name)} {count}" for name, count in alarms.worst[:3])
+    return f"false alarms in {shown(alarms.source)}: {rate} an hour ({heard}{': ' + names if names else ''})"
 
 
 def _lines(report: "Report") -> Iterator[str]:
@@ -78,12 +78,12 @@ def _lines(report: "Report") -> Iterator[str]:
     if any(not row.threshold.fitted for row in report.classes):
         yield "\n* nothing could be left out: the default"
     for alarms in report.alarms:
-        heard = f"{counted(alarms.windows, 'window')}, {60 * alarms.hours:.1f} min"
-        yield f"false alarms in {shown(alarms.source)}: {_rate(alarms, alarms.any)} windows an hour (heard: {heard})"
+        yield _alarms(alarms)
     for part in report.parts:
         yield f"  {part.part.replace('_', ' '):<16} alone {_percent(part.alone)}, without it {_percent(part.without)}"
-    for pair in report.confused[:MOST_LINES]:
-        yield f"  {shown(pair.name)} was taken for {shown(pair.said)}: {pair.count} of {pair.of}"
+    for pair in report.pairs[:MOST_LINES]:
+        back = f", and {pair.back} back" if pair.back else ""
+        yield f"  {shown(pair.name)} was taken for {shown(pair.said)}: {pair.count} of {pair.of}{back}"
     for shot in report.suspects[:MOST_LINES]:
         for trouble in shot.troubles:
             yield f"[yellow]listen to[/] {shown(f'{shot.path}: {trouble.why}')}"

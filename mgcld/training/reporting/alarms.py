@@ -47,6 +47,11 @@ class FalseAlarms:
         """How much was heard."""
         return self.windows * self.window_seconds / 3600
 
+    @property
+    def worst(self) -> list[tuple[str, int]]:
+        """(class, windows), the classes that raised any, worst first."""
+        return sorted(((name, count) for name, count in self.counts.items() if count), key=lambda item: -item[1])
+
     def per_hour(self, count: int) -> float:
         """Such windows an hour."""
         return count / self.hours

@@ -15,8 +15,8 @@ QUIET_DBFS = -60.0
 """Quieter than speech across a room by some 20 dB: mostly the microphone's own noise."""
 QUIETER_DB = 25.0
 """So far below the middle of its class a shot was recorded from elsewhere, or is not the sound at all."""
-CLIPPED_SHARE = 0.5
-"""From this share of clipped windows on it is told."""
+CLIPPED_SHARE = 0.002
+"""From this share of samples at full scale on it is told: a bang may touch it, a distorted recording stays there."""
 SHORT_SECONDS = 0.3
 """A shorter recording is less than one segment of most encoders."""
 NEARER = 0.1

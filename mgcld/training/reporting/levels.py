@@ -3,6 +3,9 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
+from mgcld.audio.levels import FULL_SCALE
 from mgcld.data import Window
 
 
@@ -13,5 +16,7 @@ def level_dbfs(windows: Sequence[Window]) -> float | None:
 
 
 def clipped_share(windows: Sequence[Window]) -> float:
-    """Share of the windows in which the sound is cut off at full scale."""
-    return sum("clipped" in window.flags for window in windows) / len(windows)
+    """Share of the samples that are at full scale, in the windows that are flagged so."""
+    heard = sum(window.valid_samples for window in windows)
+    flagged = [window.samples for window in windows if "clipped" in window.flags]
+    return sum(int(np.count_nonzero(np.abs(samples) >= FULL_SCALE)) for samples in flagged) / heard

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mgcld.training.reporting.intervals import wilson
 from mgcld.training.support import UNKNOWN
 
-TroubleKind = Literal["label", "far", "twin", "level", "clipped", "short"]
+TroubleKind = Literal["label", "far", "level", "short", "clipped", "twin"]
+"""The gravest first."""
+TROUBLES: tuple[TroubleKind, ...] = get_args(TroubleKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,11 @@ class ShotReport:
     near_rival: float | None = None
     """Closeness to that one."""
     troubles: tuple[Trouble, ...] = ()
+
+    @property
+    def gravest(self) -> int:
+        """How grave its troubles are: smaller is worse."""
+        return min((TROUBLES.index(trouble.kind) for trouble in self.troubles), default=len(TROUBLES))
 
     @property
     def file(self) -> str:
@@ -147,10 +154,16 @@ class Confusion:
     def hint(self) -> str:
         """What the owner of the recordings could do."""
         if self.said == UNKNOWN:
-            return f"add shots of {self.name!r} as it sounds where mgcld will listen: these are far from its others"
+            return "add shots of it as it sounds where mgcld will listen, or take away those that sound unlike the rest"
         if self.back or self.count > 1:
             return f"add shots of {self.name!r} and {self.said!r}, or merge them into one class"
-        return f"listen to it: does it belong to {self.said!r}? If not, add shots of {self.name!r} that sound like it"
+        return f"listen: does it belong to {self.said!r}? If not, add shots of {self.name!r} that sound like it"
+
+    @property
+    def advice(self) -> str:
+        """The same with the names."""
+        said = "none of the classes" if self.said == UNKNOWN else repr(self.said)
+        return f"{self.name!r} was taken for {said} ({self.count} of {self.of}): {self.hint}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ from mgcld.training.reporting.alarms import FalseAlarms
 from mgcld.training.reporting.records import ClassReport, Confusion, Made, PartWorth, Share, ShotReport
 from mgcld.training.support import BACKGROUND, Skipped
 
+MOST_ADVICE = 5
+"""About confused pairs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -35,8 +38,8 @@ class Report:
 
     @property
     def suspects(self) -> tuple[ShotReport, ...]:
-        """Shots that somebody should listen to again."""
-        return tuple(shot for shot in self.shots if shot.troubles)
+        """Shots that somebody should listen to again, the gravest first."""
+        return tuple(sorted((shot for shot in self.shots if shot.troubles), key=lambda shot: shot.gravest))
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -52,11 +55,23 @@ class Report:
         labels = [shot.path for shot in self.shots if any(trouble.kind == "label" for trouble in shot.troubles)]
         if labels:
             lines.append(f"perhaps in the wrong folder: {listed(labels)}; listen, then move or remove")
-        return (*lines, *(f"{pair.name!r} was taken for {pair.said!r}: {pair.hint}" for pair in self._often))
+        often = [pair.advice for pair in self.pairs if pair.count >= 2]
+        return (*lines, *self._of_alarms, *often[:MOST_ADVICE])
 
     @property
-    def _often(self) -> list[Confusion]:
-        return [pair for pair in self.confused if pair.count >= 2][:5]
+    def _of_alarms(self) -> list[str]:
+        return [
+            f"{alarms.any} of {alarms.windows} windows of {alarms.source} raised a false alarm, most often "
+            f"{alarms.worst[0][0]!r}: put recordings like it into {BACKGROUND}/ and train again"
+            for alarms in self.alarms
+            if alarms.any and alarms.source != BACKGROUND
+        ]
+
+    @property
+    def pairs(self) -> tuple[Confusion, ...]:
+        """The same, each pair once: the more frequent way, which says how often it went back."""
+        once = {frozenset((pair.name, pair.said)): pair for pair in reversed(self.confused)}
+        return tuple(pair for pair in self.confused if once[frozenset((pair.name, pair.said))] is pair)
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
