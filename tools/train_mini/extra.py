@@ -1,7 +1,8 @@
-"""More clips that may be published, made from Debian packages: a folder of wav files with a manifest.
+"""More clips that may be published, made from packages: a folder of wav files with a manifest.
 
 Instruments and a few effects from the FluidR3 sound font (MIT), synthetic speech by espeak-ng, the effects of Freedoom
-(BSD), those of SuperTuxKart that are public domain, CC0 or CC BY, and OpenClonk's (CC BY 3.0, some CC0).
+(BSD), those of SuperTuxKart that are public domain, CC0 or CC BY, and OpenClonk's (CC BY 3.0, some CC0);
+from npm the sounds of ion-sound (MIT).
 """
 
 import argparse
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--freedoom", type=Path, help="freedoom2.wad (package freedoom)")
     parser.add_argument("--kart", type=Path, help="data/sfx of package supertuxkart-data")
     parser.add_argument("--clonk", type=Path, help="Sound.ocg of package openclonk-data")
+    parser.add_argument("--ion", type=Path, help="folder sounds of the npm package ion-sound")
     wish = parser.parse_args()
     wish.folder.mkdir(parents=True, exist_ok=True)
     with (wish.folder / "manifest.csv").open("w", newline="") as file:
@@ -45,6 +47,8 @@ def main() -> None:
             keep(wish.folder, table, "BSD-3-Clause", effects_of_freedoom(wish.freedoom.read_bytes()))
         if wish.clonk:
             keep(wish.folder, table, "CC-BY-3.0", effects_of_clonk(wish.clonk.read_bytes()))
+        if wish.ion:
+            keep(wish.folder, table, "MIT", effects_of_ion(wish.ion))
         for licence, names in KART.items():
             if wish.kart:
                 keep(wish.folder, table, licence, effects_of_kart(wish.kart, names))
@@ -134,6 +138,13 @@ def effects_of_kart(folder: Path, names: dict[str, str]) -> Iterator[Found]:
     for name, text in names.items():
         sound, rate = soundfile.read(folder / f"{name}.ogg", dtype="float32", always_2d=True)
         yield "supertuxkart-data", name, text, sound.mean(1), rate
+
+
+def effects_of_ion(folder: Path) -> Iterator[Found]:
+    """Its ogg files; the name says what it is."""
+    for path in sorted(folder.glob("*.ogg")):
+        sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        yield "ion-sound", path.stem, re.sub(r"_\d", "", path.stem).replace("_", " "), sound.mean(1), rate
 
 
 def effects_of_clonk(packed: bytes) -> Iterator[Found]:
