@@ -49,6 +49,42 @@ def test_the_json_report_is_for_machines_and_the_adapter_keeps_it(support: Path,
     assert load_adapter(tmp_path / "a.safetensors").provenance.report["accuracy"] == report["accuracy"]
 
 
+def test_the_page_is_written_beside_the_adapter_and_the_json_says_the_same(support: Path, tmp_path: Path) -> None:
+    record(support / "siren" / "a bird.wav", "bird chirping", 3)  # in the wrong folder
+    soundfile.write(support / "siren" / "silent.wav", np.zeros(2 * RATE), RATE)
+    folder, evening = tmp_path / "reports" / "today", record(tmp_path / "evening.wav", "dog barking", 5, 12.0)
+    options = ("--report", folder, "--background", evening, "--json")
+    result = mgcld("train", "--shots", support, "-o", tmp_path / "a.safetensors", *options)
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told["report"] == str(folder / "report.html")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "siren/a bird.wav" in told["suspects"]
+    assert ["silent.wav"] == [Path(item["path"]).name for item in told["skipped"]]
+    assert [(alarms["source"], alarms["windows"]) for alarms in told["false_alarms"]] == [(str(evening), 3)]
+    for named in ("siren/a bird.wav", "silent.wav", str(evening), "perhaps mislabelled"):
+        assert named in page, named
+    assert page.count("data:image/png") >= len(told["shots"]) == 5
+
+
+def test_the_report_names_the_wrong_folder_and_the_false_alarms_in_the_terminal(support: Path, tmp_path: Path) -> None:
+    record(support / "siren" / "a bird.wav", "bird chirping", 3)
+    for seed in range(2):
+        record(support / "_background" / f"{seed}.wav", "room tone", seed)
+    result = mgcld("train", "--shots", support, "-o", tmp_path / "a.safetensors")
+    for said in ("listen to siren/a bird.wav: perhaps mislabelled", "false alarms in _background", "coarse cache"):
+        assert said in result.stdout, said
+
+
+def test_a_report_or_a_background_that_cannot_be_is_told_before_the_training(support: Path, tmp_path: Path) -> None:
+    adapter, file = tmp_path / "a.safetensors", tmp_path / "file"
+    file.write_text("-")
+    assert is_polite(mgcld("train", "--shots", support, "-o", adapter, "--report", file), 73)
+    assert is_polite(mgcld("train", "--shots", support, "-o", adapter, "--background", tmp_path / "absent.wav"), 66)
+    assert is_polite(mgcld("train", "--shots", support, "-o", adapter, "--background", file), 66)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "support"]
+
+
 def test_training_twice_gives_the_same_file_but_for_the_clock(support: Path, tmp_path: Path) -> None:
     tensors = []
     for name in ("a", "b"):
