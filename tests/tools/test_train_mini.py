@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 pytest.importorskip("scipy", reason="the recipe needs scipy")
 
 from train_mini import clips, evaluate, export, pool, prepare, train
+from train_mini.batches import Pool
 from train_mini.episodes import few_shot, zero_shot
 from train_mini.licences import may_be_published
 from train_mini.mixing import Mixer
@@ -128,6 +129,20 @@ def test_the_encoder_hears_what_the_student_heard() -> None:
     assert torch.allclose(acoustic, heard.acoustic, atol=1e-4)
     assert torch.allclose(semantic, heard.semantic, atol=1e-4)
     assert torch.allclose(tags, torch.sigmoid(heard.tags), atol=1e-4)
+
+
+def test_a_cut_takes_the_same_segments_of_everything(made: Path) -> None:
+    prepared = prepare.load(made / "prepared.safetensors")
+    windows = Pool(made / "pool", prepared.names, prepared.whitening, seed=0)
+    windows.grow()
+    whole = windows.batch([0, 1, 2])
+    cut = whole.cut(torch.tensor([0, 3, 11]), 5)
+    assert torch.equal(cut.frames[1], whole.frames[1, 3 * 32 : 8 * 32 - 14])
+    assert torch.equal(cut.features[2], whole.features[2, 11:])
+    assert torch.equal(cut.tags[0], whole.tags[0, :5])
+    assert windows.draw(8, 5).frames.shape == (8, 5 * 32 - 14, 64)
+    heard = Student()(windows.draw(8, 5).frames)
+    assert heard.semantic.shape == (8, 5, 256)
 
 
 def test_rows_in_eight_bits_are_near_what_they_were() -> None:

@@ -46,6 +46,16 @@ class Batch:
         """(batch, tags): of the window, as the encoder gives them."""
         return 0.5 * self.tags.mean(1) + 0.5 * self.tags.amax(1)
 
+    def cut(self, starts: Tensor, segments: int) -> "Batch":
+        """So many segments of each window, from its own start (batch,) on."""
+        whole, missing = self.sure.shape[1], self.sure.shape[1] * FRAMES_PER_SEGMENT - self.frames.shape[1]
+        place = starts[:, None] + torch.arange(segments)
+        frame = starts[:, None] * FRAMES_PER_SEGMENT + torch.arange(segments * FRAMES_PER_SEGMENT - missing)
+        row = torch.arange(len(starts))[:, None]
+        assert int(place.max()) < whole
+        parts = (self.frames[row, frame], self.features[row, place], self.tags[row, place], self.sure[row, place])
+        return Batch(*parts, self.names, self.recordings, self.shares)
+
     def to(self, device: torch.device) -> "Batch":
         """The same elsewhere."""
         return Batch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
@@ -101,13 +111,15 @@ class Pool:
             "shares": torch.from_numpy(raw["shares"]),
         })  # fmt: skip
 
-    def draw(self, size: int) -> Batch:
-        """Half of it pairs of one text, half anything; worked on."""
+    def draw(self, size: int, segments: int | None = None) -> Batch:
+        """Half of it pairs of one text, half anything; worked on; cut where fewer segments are wanted."""
         random = self._random
         chosen = random.choice(len(self._groups), size // 4, replace=len(self._groups) < size // 4, p=self._chances)
         pairs = [i for g in chosen for i in random.choice(self._groups[g], 2, replace=False)]
         batch = self.batch(pairs + random.choice(len(self.places), size - len(pairs)).tolist())
         self._splice(batch, np.flatnonzero(random.random(size - len(pairs)) < 0.3) + len(pairs))
+        if segments is not None and segments < batch.sure.shape[1]:
+            batch = batch.cut(self._loud_starts(batch, segments), segments)
         self._level(batch)
         self._mask(batch)
         return batch
@@ -124,6 +136,12 @@ class Pool:
         return Batch(
             stacked("frames").float(), features, stacked("tags").float(), sure, names, recordings, stacked("shares")
         )
+
+    @staticmethod
+    def _loud_starts(batch: Batch, segments: int) -> Tensor:
+        """(batch,): drawn so that a cut seldom misses what there is to hear."""
+        heard = batch.sounding.unfold(1, segments, 1).sum(-1) + 0.01  # (batch, starts)
+        return torch.multinomial(heard.square(), 1)[:, 0]
 
     def _splice(self, batch: Batch, rows: np.ndarray) -> None:
         """Another window from some segment on: what stays and what comes is each what it was."""

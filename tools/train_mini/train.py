@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, required=True, help="length of the whole schedule")
     parser.add_argument("--every", type=float, default=4, help="minutes between checkpoints")
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--segments", type=int, help="learn from so many segments of each window: faster")
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="auto")
@@ -90,7 +91,7 @@ class Training:
         rate = self._wish.rate * min(1.0, (self._steps + 1) / WARM_UP_STEPS) * _schedule(progress)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        terms = self._terms(self.student.train(), self._pool.draw(self._wish.batch))
+        terms = self._terms(self.student.train(), self._pool.draw(self._wish.batch, self._wish.segments))
         loss = sum(SHARES[name] * term for name, term in terms.items())
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[union-attr]  # a sum of tensors is a tensor
