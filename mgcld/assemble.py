@@ -10,6 +10,7 @@ from mgcld.audio.capture import Capture
 from mgcld.audio.inbox import Inbox
 from mgcld.config import Config, Part, options_of
 from mgcld.errors import ConfigError
+from mgcld.evaluation.features import Ear, default_cache
 from mgcld.interfaces import AudioSource, Captioner, Encoder, Explainer, Sink
 from mgcld.model.adapter import Adapter
 from mgcld.model.checkpoint import adapter_hash, check_encoder, load_adapter
@@ -130,6 +131,26 @@ def build_trainer(
         window_seconds=WINDOW_SECONDS,
         progress=progress,
     )
+
+
+def build_ear(
+    *, encoder: Part, captioner: Part, explainer: Part = TEMPLATE, cache: Path | None, progress: Progress
+) -> tuple[Ear, Explainer]:
+    """What `mgcld eval` hears a data set with, and who explains its classes.
+
+    Raises:
+        MgcldError: no such part, or its weights or its device are not here.
+    """
+    writer: Explainer = _build("explainer", explainer, "explainer")
+    ear = Ear(
+        listener=build_listener(encoder, captioner),
+        captioner=captioner.type,
+        open_file=file_at_full_speed,
+        window_seconds=WINDOW_SECONDS,
+        cache=cache or default_cache(),
+        progress=progress,
+    )
+    return ear, writer
 
 
 def file_at_full_speed(path: Path) -> AudioSource:

@@ -19,7 +19,7 @@ def test_the_subscriber_in_any_language_is_the_tested_one() -> None:
 
 
 def test_every_command_is_told() -> None:
-    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    commands = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
     assert commands <= set(re.findall(r"mgcld (\w+)", README))
 
 

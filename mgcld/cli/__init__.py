@@ -11,6 +11,7 @@ from mgcld import __version__
 from mgcld.cli.classify import classify
 from mgcld.cli.demo import demo
 from mgcld.cli.devices import devices
+from mgcld.cli.evaluate import Listing, evaluate
 from mgcld.cli.run import run
 from mgcld.cli.train import train
 from mgcld.cli.watch import watch
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 for command in (run, train, classify, watch, devices, demo):
     app.command()(command)
+app.command("eval", cls=Listing)(evaluate)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,13 +1,15 @@
-"""A data set as tensors: what was heard in every clip, what its classes are called, and how near clips are to another."""
+"""A data set as tensors: what was heard in every clip, what its classes are called, how near clips are."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from mgcld.data import AudioFeatures
+from mgcld.evaluation.processes import spread
 from mgcld.evaluation.shards import Heard
 from mgcld.interfaces import Encoder, Explainer
 from mgcld.model.cache import Keys, keys_of
@@ -15,7 +17,7 @@ from mgcld.model.contrast import Explanations
 from mgcld.model.options import MethodOptions
 from mgcld.model.parts import Similarities, similarities
 
-BLOCK = 64
+BLOCK = 32
 """Clips to one block of rows."""
 MOST_PAIRS = 40_000_000
 """Above this (6,300 clips) pairs are compared where an episode needs them, not all beforehand."""
@@ -48,6 +50,8 @@ class Bank:
     texts: Texts
     pairs: dict[str, Similarities] = field(default_factory=dict)
     """What `compare` made, by kind of comparison."""
+    mute: bool = False
+    """Whether the contrast hears no audio, for ablations; the cache always does."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -64,6 +68,12 @@ class Bank:
         part = AudioFeatures(audio.fine[clips, :longest], audio.weights[clips, :longest], audio.coarse[clips])
         return keys_of(part, options)
 
+    def heard_by_contrast(self, clips: Int[Tensor, " some"], options: MethodOptions) -> Keys:
+        """Some clips as the contrast hears them."""
+        keys = self.keys(clips, options)
+        silence = Keys(torch.zeros_like(keys.coarse), torch.zeros_like(keys.fine), keys.weights)
+        return silence if self.mute else keys
+
     def near(
         self, rows: Int[Tensor, " rows"], columns: Int[Tensor, " columns"], options: MethodOptions
     ) -> Similarities:
@@ -73,19 +83,26 @@ class Bank:
             return known[rows, columns]
         return similarities(self.keys(rows, options), self.keys(columns, options), options)
 
-    def compare(self, options: MethodOptions, progress: Callable[[int, int], None]) -> None:
+    def compare(self, options: MethodOptions, progress: Callable[[int, int], None], jobs: int = 1) -> None:
         """Compare all clips with each other, once: half of the pairs, since the similarity is symmetric."""
         if len(self) ** 2 > MOST_PAIRS or kind(options) in self.pairs:
             return
         everything = self.keys(torch.arange(len(self)), options)
         coarse, fine = (torch.empty(len(self), len(self)) for _ in range(2))
-        for start in range(0, len(self), BLOCK):
-            rows = torch.arange(start, min(start + BLOCK, len(self)))
-            block = similarities(everything[rows], everything[torch.arange(start, len(self))], options)
-            for whole, part in ((coarse, block.coarse), (fine, block.fine)):
-                whole[start : start + len(rows), start:] = part
-                whole[start:, start : start + len(rows)] = part.T
-            progress(start + len(rows), len(self))
+        starts = range(0, len(self), BLOCK)
+
+        def block(index: int) -> tuple[np.ndarray, np.ndarray]:
+            rows, columns = torch.arange(len(self))[starts[index] :][:BLOCK], torch.arange(starts[index], len(self))
+            near = similarities(everything[rows], everything[columns], options)
+            return near.coarse.numpy(), near.fine.numpy()
+
+        with spread(block, len(starts), jobs) as blocks:
+            for done, (index, found) in enumerate(blocks, 1):
+                rows = slice(starts[index], starts[index] + BLOCK)
+                for whole, part in zip((coarse, fine), found, strict=True):
+                    whole[rows, starts[index] :] = torch.from_numpy(part)
+                    whole[starts[index] :, rows] = torch.from_numpy(part).T
+                progress(done, len(starts))
         self.pairs[kind(options)] = Similarities(coarse, fine)
 
 

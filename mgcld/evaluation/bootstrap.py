@@ -1,7 +1,7 @@
 """Intervals by resampling episodes and classes at once.
 
-Both are samples of what could have been asked: other shots, other sounds. Each replicate draws episodes and classes with
-replacement, independently; a question counts as often as its episode and its true class were drawn (the pigeonhole
+Both are samples of what could have been asked: other shots, other sounds. Each replicate draws episodes and classes
+with replacement, independently; a question counts as often as its episode and its true class were drawn (the pigeonhole
 bootstrap of crossed factors: Owen, Annals of Applied Statistics 2007). Two methods are compared on the same replicates.
 """
 
@@ -38,15 +38,14 @@ class Bootstrap:
         return _interval(mean, self._replicates(one) - self._replicates(other))
 
     def _replicates(self, method: str) -> Float[np.ndarray, " replicates"]:
-        return self._resampled(self._cell.right(method)) / np.maximum(self._questions, 1)
+        return np.asarray(self._resampled(self._cell.right(method)) / np.maximum(self._questions, 1))
 
     def _resampled(self, marked: Bool[np.ndarray, "episodes queries"]) -> Float[np.ndarray, " replicates"]:
         """How many marked questions each replicate holds."""
         rows = np.nonzero(self._cell.asked)[0]
         counts = np.zeros(self._shape)
         np.add.at(counts, (rows, self._columns), marked[self._cell.asked].astype(float))
-        found: Float[np.ndarray, " replicates"] = ((self._episodes @ counts) * self._classes).sum(1)
-        return found
+        return np.asarray(((self._episodes @ counts) * self._classes).sum(1))
 
 
 def average(cells: Sequence[Cell], method: str) -> float:
@@ -60,18 +59,14 @@ def best_baseline(cell: Cell, baselines: Sequence[str]) -> str | None:
     return max(here, key=cell.accuracy) if here else None
 
 
-def confusion(
-    cell: Cell, method: str, classes: Sequence[str]
-) -> Int[np.ndarray, "classes classes"]:
+def confusion(cell: Cell, method: str, classes: Sequence[str]) -> Int[np.ndarray, "classes classes"]:
     """How often each class (row) was taken for each (column)."""
     counts = np.zeros((len(classes), len(classes)), dtype=int)
     np.add.at(counts, (cell.truth[cell.asked], cell.said[method].classes[cell.asked]), 1)
     return counts
 
 
-def reliability(
-    cell: Cell, method: str, bins: int = 15
-) -> tuple[Mapping[str, Float[np.ndarray, " bins"]], float]:
+def reliability(cell: Cell, method: str, bins: int = 15) -> tuple[Mapping[str, Float[np.ndarray, " bins"]], float]:
     """({sure, right, share} in bins of equal width, expected calibration error)."""
     said, asked = cell.said[method], cell.asked
     return binned(said.sure[asked], cell.right(method)[asked], bins)

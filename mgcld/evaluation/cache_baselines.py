@@ -3,16 +3,15 @@
 Both add the evidence of the shots to zero-shot logits, `scale * cos(audio, text)`. The scale of CLIP's or CLAP's
 training belongs to their features; here it comes from the support set. Where shots can be left out (K > 1), what is
 chosen is what names left-out shots with the least cross entropy. With one shot, the scale is the one under which
-zero-shot alone has the least cross entropy on the shots (their text never saw them), and the rest are published defaults.
+zero-shot alone has the least cross entropy on the shots (text never saw them); the rest are published defaults.
 """
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cross_entropy
 
 from mgcld.evaluation.baselines import Logits
 from mgcld.evaluation.tasks import Tasks
@@ -81,8 +80,8 @@ def _treff(tasks: Tasks, *, steps: int) -> Logits:
         return answers(tasks.queries, _wide(scale) * tasks.spoken(tasks.queries, tasks.sentences))
 
 
-def _train(weights: Sequence[Tensor], answers, tasks: Tasks, steps: int, rate: float) -> None:  # type: ignore[no-untyped-def]
-    """Full batch, one step an epoch, each task for itself: their losses are added, and Adam looks at each weight alone."""
+def _train(weights: Sequence[Tensor], answers: Callable[[], Tensor], tasks: Tasks, steps: int, rate: float) -> None:
+    """Full batch, one step an epoch, each task for itself: losses are added, and Adam looks at each weight alone."""
     if not steps:
         return
     optimiser = torch.optim.AdamW(weights, lr=rate, eps=ADAM_EPSILON, fused=True)

@@ -1,7 +1,7 @@
 """Episodes: N classes, K shots of each to learn from, other recordings as questions. The draw is a pure function."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,8 +56,8 @@ def draw(dataset: DataSet, plan: Plan, count: int, seed: int) -> list[Episode]:
     """`count` episodes; the same seed gives the same ones, and each does not depend on how many there are.
 
     `paper` draws classes from the label folds in turn, and clips without looking at their source, as Treff-adapter's
-    sampler does. `strict` never has clips of one source on both sides: each official fold in turn asks the questions (or
-    the folds that were asked for), and where there are none the sources of each class are divided anew every time.
+    sampler does. `strict` never has clips of one source on both sides: each official fold in turn asks the questions
+    (or the folds that were asked for), and where there are none the sources of each class are divided anew every time.
 
     Raises:
         DataSetError: there are not enough classes or recordings for that.
@@ -114,7 +114,7 @@ def _fold_pairs(dataset: DataSet, plan: Plan) -> list[tuple[tuple[str, ...], tup
 
 
 def _of_folds(
-    dataset: DataSet, support: Iterable[str], query: Iterable[str]
+    dataset: DataSet, support: tuple[str, ...], query: tuple[str, ...]
 ) -> tuple[frozenset[int], frozenset[int]]:
     """Clips of these folds; shots are only ever taken from clips whose label somebody verified."""
     for fold in (*support, *query):
@@ -166,9 +166,7 @@ def _drawn(
     return tuple(map(tuple, support)), tuple(map(tuple, query))
 
 
-def _questions(
-    dataset: DataSet, plan: Plan, side: Side, pool: Sequence[int], random: np.random.Generator
-) -> list[int]:
+def _questions(dataset: DataSet, plan: Plan, side: Side, pool: Sequence[int], random: np.random.Generator) -> list[int]:
     """At most `plan.queries` of a class's clips; where shots come from the same clips, enough are left for them."""
     most = min(plan.queries or len(pool), len(pool))
     order = [int(i) for i in random.permutation(pool)]

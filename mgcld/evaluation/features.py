@@ -80,8 +80,10 @@ class Ear:
                 window_seconds=self.window_seconds,
                 progress=lambda: None,
             )
-            recordings |= {name: recording for recording in read_now}
-            found |= {name: item.why for item in skipped}
+            if read_now:
+                recordings[name] = read_now[0]
+            else:
+                found[name] = skipped[0].why
         rows = _rows(hear(list(recordings.values()), self.listener, lambda: None)) if recordings else []
         return {**found, **dict(zip(recordings, rows, strict=True))}
 

@@ -1,7 +1,7 @@
 """The label folds of the paper's protocol, as Treff-adapter's code fixed them (JinhuaLiang/lam4fsl, `src/data`).
 
-Facts, not ours: five lists of 15 targets of ESC-50 and five lists of 10 labels of FSDKaggle2018. They are subsets of the
-classes, not of the recordings, and they overlap (40 of 50 and 32 of 41 classes).
+Facts, not ours: five lists of 15 targets of ESC-50 and five lists of 10 labels of FSDKaggle2018. They are subsets of
+the classes, not of the recordings, and they overlap (40 of 50 and 32 of 41 classes).
 """
 
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ ESC50_TARGETS = (
     (5, 7, 9, 18, 19, 12, 23, 28, 27, 36, 30, 32, 46, 41, 44),
     (3, 8, 5, 10, 17, 14, 29, 27, 24, 38, 35, 32, 47, 42, 46),
 )
-ESC50_NAMES = tuple(
-    """dog rooster pig cow frog cat hen insects sheep crow rain sea_waves crackling_fire crickets chirping_birds
+_ESC50_NAMES = """
+    dog rooster pig cow frog cat hen insects sheep crow rain sea_waves crackling_fire crickets chirping_birds
     water_drops wind pouring_water toilet_flush thunderstorm crying_baby sneezing clapping breathing coughing footsteps
     laughing brushing_teeth snoring drinking_sipping door_wood_knock mouse_click keyboard_typing door_wood_creaks
     can_opening washing_machine vacuum_cleaner clock_alarm clock_tick glass_breaking helicopter chainsaw siren car_horn
-    engine train church_bells airplane fireworks hand_saw""".split()
-)
+    engine train church_bells airplane fireworks hand_saw"""
+ESC50_NAMES = tuple(_ESC50_NAMES.split())
 """Category of each target, in ESC-50's order."""
 FSDKAGGLE18_LABELS = tuple(
     tuple(labels.split())
@@ -39,8 +39,8 @@ FSDKAGGLE18_LABELS = tuple(
 def label_folds(dataset: DataSet, way: int) -> Sequence[Sequence[str]]:
     """The lists of classes that the paper's episodes are drawn from.
 
-    A list too short for `way` (12 of FSDKaggle2018's 10) and data sets without such lists give all classes at once; that
-    is our reading, and the output says so.
+    A list too short for `way` (12 of FSDKaggle2018's 10) and data sets without such lists give all classes at once;
+    that is our reading, and the output says so.
     """
     lists: Sequence[Sequence[str]] = ()
     if dataset.layout == "esc50":

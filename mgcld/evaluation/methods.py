@@ -31,7 +31,7 @@ class Method:
 
     name: str
     answer: Callable[[Ground, Sequence[Episode]], Logits]
-    """Logits of every question; their softmax is meant as a probability. Questions that a task lacks may be anything."""
+    """Logits of every question; their softmax is meant as a probability. Where a task has fewer: anything."""
     baseline: bool = True
     """Whether the adapter is compared with it."""
     options: MethodOptions | None = None

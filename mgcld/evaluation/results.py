@@ -33,11 +33,11 @@ class Cell:
     @property
     def asked(self) -> Bool[np.ndarray, "episodes queries"]:
         """Which questions there are."""
-        return self.truth >= 0
+        return np.asarray(self.truth >= 0)
 
     def right(self, method: str) -> Bool[np.ndarray, "episodes queries"]:
         """Which were answered rightly."""
-        return (self.said[method].classes == self.truth) & self.asked
+        return np.asarray((self.said[method].classes == self.truth) & self.asked)
 
     def accuracy(self, method: str) -> float:
         """Share of all questions that were answered rightly."""

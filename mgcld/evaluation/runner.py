@@ -1,21 +1,14 @@
 """All methods on all episodes, in as many processes as there are cores."""
 
-import contextlib
-import multiprocessing
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from threadpoolctl import threadpool_limits
 
-from mgcld.errors import DataSetError
 from mgcld.evaluation.episodes import Episode
 from mgcld.evaluation.methods import Ground, Method, said_and_sure
+from mgcld.evaluation.processes import spread
 from mgcld.evaluation.results import Cell, Said
 from mgcld.evaluation.tasks import asked
 
@@ -41,30 +34,35 @@ def run(
     methods: Sequence[Method],
     *,
     jobs: int,
-    progress: Callable[[int, int], None],
+    progress: Callable[[str, int, int], None],
 ) -> list[Cell]:
-    """Answer all questions; `progress` hears of episodes.
-
-    Raises:
-        DataSetError: a process was killed, most likely for want of memory.
-    """
-    chunks = [(k, i) for k, wish in enumerate(wishes) for i in range(0, len(wish.episodes), CHUNK)]
-    work = [wishes[k].episodes[i : i + CHUNK] for k, i in chunks]
-    found: list[Answered | None] = [None] * len(work)
+    """Answer all questions."""
+    for method in methods:
+        if method.options is not None:
+            ground.bank.compare(method.options, lambda i, n: progress("comparing", i, n), jobs)
+    chunks = [(k, wish.episodes[i : i + CHUNK]) for k, wish in enumerate(wishes) for i in _starts(wish)]
+    found: list[Answered] = [{} for _ in chunks]
     spent = [0.0] * len(wishes)
-    done, of = 0, sum(len(episodes) for episodes in work)
-    with _answering(ground, methods, work, jobs) as answers:
-        progress(0, of)
-        for index, answered, seconds in answers:
-            found[index] = answered
-            spent[chunks[index][0]] += seconds
-            done += len(work[index])
-            progress(done, of)
-    cells = []
-    for k, wish in enumerate(wishes):
-        own = [answered for (cell, _), answered in zip(chunks, found, strict=True) if cell == k and answered]
-        cells.append(_cell(wish, own, spent[k]))
-    return cells
+    done, of = 0, sum(len(episodes) for _, episodes in chunks)
+    with spread(lambda i: _timed(ground, methods, chunks[i][1]), len(chunks), jobs) as pieces:
+        progress("asking", 0, of)
+        for index, (said, seconds) in pieces:
+            cell, episodes = chunks[index]
+            found[index] = said
+            spent[cell] += seconds
+            done += len(episodes)
+            progress("asking", done, of)
+    own = [[said for said, (k, _) in zip(found, chunks, strict=True) if k == cell] for cell in range(len(wishes))]
+    return [_cell(wish, said, seconds) for wish, said, seconds in zip(wishes, own, spent, strict=True)]
+
+
+def _starts(wish: Wish) -> range:
+    return range(0, len(wish.episodes), CHUNK)
+
+
+def _timed(ground: Ground, methods: Sequence[Method], episodes: Sequence[Episode]) -> tuple[Answered, float]:
+    began = time.process_time()
+    return answered(ground, methods, episodes), time.process_time() - began
 
 
 def answered(ground: Ground, methods: Sequence[Method], episodes: Sequence[Episode]) -> Answered:
@@ -74,63 +72,6 @@ def answered(ground: Ground, methods: Sequence[Method], episodes: Sequence[Episo
         labels, sure = said_and_sure(method.answer(ground, episodes))
         said[method.name] = labels.numpy().astype(np.int16), sure.numpy()
     return said
-
-
-Result = tuple[int, Answered, float]
-_shared: tuple[Ground, Sequence[Method], Sequence[Sequence[Episode]]] | None = None
-"""What the processes inherit: nothing is sent to them but the number of a chunk."""
-
-
-def _one(index: int) -> Result:
-    assert _shared is not None
-    ground, methods, work = _shared
-    began = time.process_time()
-    with threadpool_limits(1):
-        said = answered(ground, methods, work[index])
-    return index, said, time.process_time() - began
-
-
-def _begin() -> None:
-    """In a new process: the parent alone hears Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
-
-
-@contextlib.contextmanager
-def _answering(
-    ground: Ground, methods: Sequence[Method], work: Sequence[Sequence[Episode]], jobs: int
-) -> Iterator[Iterator[Result]]:
-    global _shared
-    _shared = ground, methods, work
-    try:
-        if jobs == 1 or len(work) == 1:
-            yield map(_one, range(len(work)))
-            return
-        pool = ProcessPoolExecutor(min(jobs, len(work)), multiprocessing.get_context("fork"), _begin)
-        futures = [pool.submit(_one, index) for index in range(len(work))]
-        try:
-            yield _finished(futures)
-            pool.shutdown()
-        except BaseException:
-            for child in multiprocessing.active_children():
-                child.terminate()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    finally:
-        _shared = None
-
-
-def _finished(futures: Sequence[Future[Result]]) -> Iterator[Result]:
-    waiting = set(futures)
-    while waiting:
-        ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-        for future in ready:
-            try:
-                yield future.result()
-            except BrokenProcessPool as error:
-                raise DataSetError(
-                    "a process of the evaluation was killed", help="most likely there is too little memory: --jobs 1"
-                ) from error
 
 
 def _cell(wish: Wish, chunks: Sequence[Answered], seconds: float) -> Cell:

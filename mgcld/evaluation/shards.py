@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def _items(path: Path) -> Iterator[tuple[str, Heard | Unusable]]:
         yield from notes["unusable"].items()
         if not notes["heard"]:
             return
-        lengths: Sequence[int] = [length for _, length in notes["heard"]]
+        lengths: list[int] = [length for _, length in notes["heard"]]
         rows = zip(
             torch.split(file.get_tensor("fine"), lengths),
             torch.split(file.get_tensor("weights"), lengths),

@@ -1,0 +1,107 @@
+"""One evaluation from the data set to its cells."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mgcld.errors import DataSetError
+from mgcld.evaluation.bank import bank_of, texts_of
+from mgcld.evaluation.datasets import DataSet, find_dataset
+from mgcld.evaluation.episodes import Plan, Protocol, draw
+from mgcld.evaluation.features import Ear
+from mgcld.evaluation.methods import Ground, Method
+from mgcld.evaluation.results import Cell
+from mgcld.evaluation.runner import Wish, run
+from mgcld.evaluation.shards import Heard
+from mgcld.interfaces import Explainer
+from mgcld.training.foreign import foreign_windows
+from mgcld.training.support import Skipped
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the user wants to know."""
+
+    folder: Path
+    protocol: Protocol
+    ways: Sequence[int]
+    """0 is all classes."""
+    shots: Sequence[int]
+    episodes: int
+    queries: int
+    """Of each class in an episode; 0 is all that there are."""
+    seed: int
+    support_folds: tuple[str, ...] = ()
+    query_folds: tuple[str, ...] = ()
+
+    def plan(self, way: int, shots: int) -> Plan:
+        """Of one cell."""
+        return Plan(self.protocol, way, shots, self.queries, self.support_folds, self.query_folds)
+
+    def as_in_the_paper(self) -> "Question":
+        """Its tables have 5 and 12 classes, 1 and 10 shots; FSDKaggle2018's label folds hold 10, so 10 is there too."""
+        dataset = find_dataset(self.folder)
+        most = min(12, len(dataset.classes))
+        tens = (10,) if dataset.layout == "fsdkaggle18" else ()
+        return replace(self, ways=tuple(dict.fromkeys((min(5, most), *tens, most))), shots=(1, 10))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A data set that was heard."""
+
+    dataset: DataSet
+    """Without the clips in which nothing could be heard."""
+    ground: Ground
+    skipped: tuple[Skipped, ...]
+
+
+def check(question: Question) -> DataSet:
+    """Read the tables and draw one episode of every cell: what cannot work is told before anything is heard.
+
+    Raises:
+        DataSetError: no such data set, or too few classes or recordings in it.
+    """
+    dataset = find_dataset(question.folder)
+    for way in question.ways:
+        for shots in question.shots:
+            draw(dataset, question.plan(way or len(dataset.classes), shots), 1, question.seed)
+    return dataset
+
+
+def prepare(dataset: DataSet, ear: Ear, explainer: Explainer) -> Prepared:
+    """Hear everything, or take it from the cache.
+
+    Raises:
+        DataSetError: nothing can be heard in any clip.
+    """
+    heard = ear.recordings([(clip.name, clip.path) for clip in dataset.clips])
+    usable = [(clip, what) for clip, what in zip(dataset.clips, heard, strict=True) if isinstance(what, Heard)]
+    skipped = [Skipped(c.path, what) for c, what in zip(dataset.clips, heard, strict=True) if isinstance(what, str)]
+    if not usable:
+        raise DataSetError(f"nothing can be heard in {dataset.folder}: {skipped[0].why}", help="get it again")
+    kept = replace(dataset, clips=tuple(clip for clip, _ in usable))
+    encoder = ear.listener.encoder
+    texts = texts_of(encoder, explainer, kept.classes)
+    bank = bank_of([what for _, what in usable], [kept.classes.index(clip.name) for clip, _ in usable], texts)
+    noise = ear.windows(foreign_windows(encoder.sample_rate, ear.window_seconds))
+    return Prepared(kept, Ground(bank, bank_of(noise, [0] * len(noise), texts)), tuple(skipped))
+
+
+def cells_of(
+    question: Question, prepared: Prepared, methods: Sequence[Method], *, jobs: int, progress: Progress
+) -> list[Cell]:
+    """Every cell, way by way, with fewer shots first.
+
+    Raises:
+        DataSetError: too few classes or recordings for a cell.
+    """
+    wishes = []
+    for asked in question.ways:
+        way = asked or len(prepared.dataset.classes)
+        for shots in question.shots:
+            episodes = draw(prepared.dataset, question.plan(way, shots), question.episodes, question.seed)
+            wishes.append(Wish(way, shots, episodes))
+    return run(prepared.ground, wishes, methods, jobs=jobs, progress=progress)
