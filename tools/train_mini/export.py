@@ -75,7 +75,7 @@ def save(
         for name in ("text.table", "text.table.scale", "text.tags", "text.tags.scale"):
             stored[name] = file.get_tensor(name)
     net = {"channels": student.channels, "hidden": HIDDEN, "acoustic": ACOUSTIC, "tags": TAGS, "text": TEXT}
-    config = json.dumps({"net": net, "weights": list(shares)})
+    config = json.dumps({"net": net, "weights": list(shares), "tag_share": 0.0})
     notes = {
         "version": VERSION,
         "config": config,

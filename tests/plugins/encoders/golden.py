@@ -1,6 +1,7 @@
-"""Numbers that the reference implementation of `mini` makes of a few fixed sounds and texts.
+"""Numbers that the reference implementation of `mini` makes of a few fixed sounds and texts, with our weights.
 
-`python tests/plugins/encoders/golden.py` writes them anew, where `../shared/mini` lies beside the project.
+`python tests/plugins/encoders/golden.py` writes them anew, where `../shared/mini` lies beside the project; they
+change with the weights.
 """
 
 import importlib.util
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mgcld_plugins.encoders.mini import WEIGHTS
 from torch import Tensor
 
 REFERENCE = Path(__file__).parents[4] / "shared" / "mini"
@@ -47,7 +49,7 @@ def reference() -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.Mini(str(REFERENCE / "mini.safetensors"))
+    return module.Mini(str(WEIGHTS))
 
 
 def main() -> None:
