@@ -82,6 +82,8 @@ def evaluate(
     for path in outputs.files:
         check_writable(path)
     question = Question(dataset, chosen, widths, counts, episodes, queries, seed, learned, asked)
+    if table and open_set:
+        raise ConfigError("--table and --open-set are two runs", help="ask for one of them")
     if table:
         question = question.as_in_the_paper()
     found = check(question)

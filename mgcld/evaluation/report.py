@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from mgcld.evaluation.features import Ear
 from mgcld.evaluation.files import write_whole
 from mgcld.evaluation.labelsets import label_folds
 from mgcld.evaluation.methods import METHODS
+from mgcld.evaluation.open_set import sheets_of
 from mgcld.evaluation.sheets import Sheet, by_way, figures_of, paper_table
-from mgcld.evaluation.study import Prepared, Question, cells_of, prepare
+from mgcld.evaluation.study import Prepared, Question, cells_of, open_cells_of, prepare
 from mgcld.interfaces import Explainer
 
 
@@ -60,6 +61,8 @@ def evaluated(
     """
     began = time.monotonic()
     prepared = prepare(dataset, ear, explainer)
+    if open_set:
+        return _open(question, prepared, ear, jobs, began)
     sentences = prepared.ground.bank.texts.explanations.rows.shape[1]
     methods = rows_of(table, sentences) if table else METHODS
     cells = cells_of(question, prepared, methods, jobs=jobs, progress=ear.progress)
@@ -75,6 +78,23 @@ def evaluated(
         figures=figures,
         sheets=sheets,
         notes=_notes(question, prepared),
+    )
+
+
+def _open(question: Question, prepared: Prepared, ear: Ear, jobs: int, began: float) -> Account:
+    cells = open_cells_of(question, prepared, ear, jobs=jobs)
+    plain = [
+        {"way": cell.way, "shots": cell.shots, **{name: asdict(figure) for name, figure in cell.figures.items()}}
+        for cell in cells
+    ]
+    return Account(
+        title=f"{prepared.dataset.title}, open set, protocol {question.protocol}",
+        facts=_facts(question, prepared, ear, time.monotonic() - began),
+        classes=prepared.dataset.classes,
+        figures=(),
+        sheets=sheets_of(cells),
+        notes=_notes(question, prepared),
+        extra={"open_set": plain},
     )
 
 

@@ -10,13 +10,18 @@ from mgcld.evaluation.datasets import DataSet, find_dataset
 from mgcld.evaluation.episodes import Plan, Protocol, draw
 from mgcld.evaluation.features import Ear
 from mgcld.evaluation.methods import Ground, Method
+from mgcld.evaluation.open_set import OpenCell, open_cell, pools_of
+from mgcld.evaluation.others import others_for
 from mgcld.evaluation.results import Cell
 from mgcld.evaluation.runner import Wish, run
 from mgcld.evaluation.shards import Heard
 from mgcld.interfaces import Explainer
+from mgcld.model.options import MGCL_PLUS
 from mgcld.training.foreign import foreign_windows
 from mgcld.training.support import Skipped
 
+NO_CLASS = -1
+"""Label of sounds that belong to none."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -54,6 +59,8 @@ class Prepared:
 
     dataset: DataSet
     """Without the clips in which nothing could be heard."""
+    heard: tuple[Heard, ...]
+    """What was heard in each clip."""
     ground: Ground
     skipped: tuple[Skipped, ...]
 
@@ -85,15 +92,14 @@ def prepare(dataset: DataSet, ear: Ear, explainer: Explainer) -> Prepared:
     kept = replace(dataset, clips=tuple(clip for clip, _ in usable))
     encoder = ear.listener.encoder
     texts = texts_of(encoder, explainer, kept.classes)
-    bank = bank_of([what for _, what in usable], [kept.classes.index(clip.name) for clip, _ in usable], texts)
+    rows = tuple(what for _, what in usable)
+    bank = bank_of(rows, [kept.classes.index(clip.name) for clip, _ in usable], texts)
     noise = ear.windows(foreign_windows(encoder.sample_rate, ear.window_seconds))
-    return Prepared(kept, Ground(bank, bank_of(noise, [0] * len(noise), texts)), tuple(skipped))
+    return Prepared(kept, rows, Ground(bank, bank_of(noise, [NO_CLASS] * len(noise), texts)), tuple(skipped))
 
 
-def cells_of(
-    question: Question, prepared: Prepared, methods: Sequence[Method], *, jobs: int, progress: Progress
-) -> list[Cell]:
-    """Every cell, way by way, with fewer shots first.
+def wishes_of(question: Question, prepared: Prepared) -> list[Wish]:
+    """The episodes of every cell, way by way.
 
     Raises:
         DataSetError: too few classes or recordings for a cell.
@@ -104,4 +110,37 @@ def cells_of(
         for shots in question.shots:
             episodes = draw(prepared.dataset, question.plan(way, shots), question.episodes, question.seed)
             wishes.append(Wish(way, shots, episodes))
-    return run(prepared.ground, wishes, methods, jobs=jobs, progress=progress)
+    return wishes
+
+
+def cells_of(
+    question: Question, prepared: Prepared, methods: Sequence[Method], *, jobs: int, progress: Progress
+) -> list[Cell]:
+    """Ask all methods.
+
+    Raises:
+        DataSetError: too few classes or recordings for a cell.
+    """
+    return run(prepared.ground, wishes_of(question, prepared), methods, jobs=jobs, progress=progress)
+
+
+def open_cells_of(question: Question, prepared: Prepared, ear: Ear, *, jobs: int) -> list[OpenCell]:
+    """Ask about the unknown, too.
+
+    Raises:
+        DataSetError: too few classes or recordings for a cell.
+    """
+    dataset, ground = prepared.dataset, prepared.ground
+    others = others_for(dataset.classes, ear.listener.encoder.sample_rate, ear.window_seconds)
+    made = ear.windows([*others.things, *others.places])
+    labels = [*ground.bank.labels.tolist(), *[NO_CLASS] * len(made)]
+    everything = Ground(bank_of([*prepared.heard, *made], labels, ground.bank.texts), ground.foreign)
+    everything.bank.compare(MGCL_PLUS, lambda i, n: ear.progress("comparing", i, n), jobs)
+    pools = pools_of(dataset, len(others.things), len(others.places), question.query_folds, ear.window_seconds)
+    cells = []
+    for wish in wishes_of(question, prepared):
+        stage = f"{wish.way}-way {wish.shots}"
+        cells.append(
+            open_cell(everything, pools, wish.episodes, jobs=jobs, progress=lambda i, n, s=stage: ear.progress(s, i, n))
+        )
+    return cells
