@@ -21,6 +21,8 @@ class Account:
     sheets: Sequence[Sheet]
     notes: Sequence[str] = ()
     """What a reader should know."""
+    resampled: str = "episodes and classes"
+    """What the intervals are drawn over."""
     extra: Mapping[str, Any] | None = None
     """Figures beyond accuracy, for the JSON."""
 
@@ -31,7 +33,7 @@ class Account:
         return (
             f"{self.title}: {facts['clips']} clips, {len(self.classes)} classes, {facts['episodes']} episodes a cell, "
             f"encoder {facts['encoder']} ({facts['weights']}), seed {facts['seed']}, {facts['seconds']:.0f} s; "
-            "intervals by bootstrap over episodes and classes"
+            f"intervals by bootstrap over {self.resampled}"
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -16,8 +16,9 @@ DOTS_PER_INCH = 110
 OUR_COLOUR = "#c1272d"
 PROBABLE = (OURS, "logistic regression", "Tip-Adapter-F")
 """Methods whose answers come with a probability that was fitted on the support set."""
-COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf", "#000000")
-MARKERS = "osD^vP*Xph"
+_COLOURS = "#9ecae1 #1f77b4 #2ca02c #9467bd #8c564b #e377c2 #7f7f7f #bcbd22 #17becf #ff7f0e #000000 #98df8a #c5b0d5"
+COLOURS = tuple(_COLOURS.split())
+MARKERS = "osD^vP*XphdH<"
 
 
 def shots_plot(figures: Sequence[Figures]) -> bytes:
@@ -56,6 +57,8 @@ def _lines(panel: Axes, own: Sequence[Figures]) -> None:
         if ours:
             low, high = ([100 * getattr(item.accuracy[name], end) for item in own] for end in ("low", "high"))
             panel.fill_between(shots, low, high, color=OUR_COLOUR, alpha=0.10, linewidth=0)
+    lines = [100 * interval.mean for item in own for interval in item.accuracy.values()]
+    panel.set_ylim(max(0, min(lines) - 4), min(100.5, max(lines) + 4))
     panel.set_xscale("log")
     panel.set_xticks(shots, [str(count) for count in shots])
     panel.minorticks_off()
@@ -96,16 +99,16 @@ def reliability_plot(cells: Sequence[Cell]) -> bytes:
         for k, name in enumerate(name for name in PROBABLE if name in cell.said):
             curve, error = reliability(cell, name)
             held = curve["share"] > 0
-            colour = OUR_COLOUR if name == OURS else COLOURS[k - 1]
+            colour = OUR_COLOUR if name == OURS else COLOURS[k]
             panel.plot(curve["sure"][held], curve["right"][held], color=colour, linewidth=1, zorder=2)
             area = 12 + 400 * curve["share"][held]
-            label = f"{name} (ECE {error:.3f})"
-            panel.scatter(curve["sure"][held], curve["right"][held], s=area, color=colour, alpha=0.6, label=label)
+            panel.scatter(curve["sure"][held], curve["right"][held], s=area, color=colour, alpha=0.6)
+            panel.plot([], [], "o", color=colour, label=f"{name} (ECE {error:.3f})")
         panel.set_xlim(0, 1.02)
         panel.set_ylim(0, 1.02)
         panel.set_xlabel("probability that was given")
         panel.set_title(f"{cell.way}-way {cell.shots}-shot")
-        panel.legend(frameon=False, fontsize=8, loc="upper left")
+        panel.legend(frameon=False, fontsize=8, loc="lower right")
         _plain(panel)
     panels[0].set_ylabel("share of right answers")
     return _png(drawing)

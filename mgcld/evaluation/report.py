@@ -94,6 +94,7 @@ def _open(question: Question, prepared: Prepared, ear: Ear, jobs: int, began: fl
         figures=(),
         sheets=sheets_of(cells),
         notes=_notes(question, prepared),
+        resampled="episodes",
         extra={"open_set": plain},
     )
 

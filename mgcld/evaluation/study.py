@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from mgcld.errors import DataSetError
@@ -139,8 +140,6 @@ def open_cells_of(question: Question, prepared: Prepared, ear: Ear, *, jobs: int
     pools = pools_of(dataset, len(others.things), len(others.places), question.query_folds, ear.window_seconds)
     cells = []
     for wish in wishes_of(question, prepared):
-        stage = f"{wish.way}-way {wish.shots}"
-        cells.append(
-            open_cell(everything, pools, wish.episodes, jobs=jobs, progress=lambda i, n, s=stage: ear.progress(s, i, n))
-        )
+        told = partial(ear.progress, f"{wish.way}-way {wish.shots}")
+        cells.append(open_cell(everything, pools, wish.episodes, jobs=jobs, progress=told))
     return cells
