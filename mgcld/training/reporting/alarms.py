@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -41,6 +42,11 @@ class FalseAlarms:
     """The most probable ones."""
     highest: Mapping[str, tuple[float, ...]]
     """Class -> its highest probabilities, highest first."""
+
+    @property
+    def label(self) -> str:
+        """Short for a chart: the file's name."""
+        return Path(self.source).name
 
     @property
     def hours(self) -> float:

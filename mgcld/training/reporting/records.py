@@ -156,8 +156,8 @@ class Confusion:
         if self.said == UNKNOWN:
             return "add shots of it as it sounds where mgcld will listen, or take away those that sound unlike the rest"
         if self.back or self.count > 1:
-            return f"add shots of {self.name!r} and {self.said!r}, or merge them into one class"
-        return f"listen: does it belong to {self.said!r}? If not, add shots of {self.name!r} that sound like it"
+            return "add shots of both, or merge them into one class"
+        return "listen: does it belong there? If not, add shots that sound like it"
 
     @property
     def advice(self) -> str:
