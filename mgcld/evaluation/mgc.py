@@ -10,10 +10,9 @@ from mgcld.evaluation.bank import Bank
 from mgcld.evaluation.episodes import Episode
 from mgcld.model.cache import Keys
 from mgcld.model.calibration import DEFAULT_TEMPERATURE, Calibration, probabilities
-from mgcld.model.contrast import Explanations
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import Parts, cache_logits, closeness, contrast_logits, total
-from mgcld.training.fit import trained
+from mgcld.model.parts import total
+from mgcld.training.fit import head, trained
 from mgcld.training.fitting import Fitted, Fitting
 from mgcld.training.material import Material
 
@@ -40,14 +39,10 @@ class Adapted:
     bank: Bank
     shots: Tensor
     """The clips that it was made of."""
-    material: Material
-    explanations: Explanations
     fitted: Fitted
 
 
-def adapted(
-    bank: Bank, episode: Episode, foreign: Keys, options: MethodOptions, *, calibrate: bool = True
-) -> Adapted:
+def adapted(bank: Bank, episode: Episode, foreign: Keys, options: MethodOptions, *, calibrate: bool = True) -> Adapted:
     """Train on an episode's shots, as `mgcld train` does.
 
     Options that choose nothing need no leave-one-out where only the best class is asked for: `calibrate` can be False.
@@ -56,28 +51,25 @@ def adapted(
     labels = torch.tensor([c for c, own in enumerate(episode.support) for _ in own])
     texts = bank.texts.of(torch.tensor(episode.classes))
     near = bank.near(shots, shots, options)
-    material = Material(bank.keys(shots, options), bank.caption[shots], labels, len(episode.classes), near)
+    keys = bank.heard_by_contrast(shots, options)
+    material = Material(keys, bank.caption[shots], labels, len(episode.classes), near)
     if calibrate or options.selected:
         fitting = Fitting(material, None, foreign, texts.explanations, texts.alignment, options)
-        return Adapted(bank, shots, material, texts.explanations, fitting.run(_silently))
+        return Adapted(bank, shots, fitting.run(_silently))
     fusion = trained(texts.alignment, material, texts.explanations, options)
-    return Adapted(bank, shots, material, texts.explanations, Fitted(options, fusion, UNFITTED, None))
+    fitted = Fitted(head(fusion, material, texts.explanations, options), UNFITTED, None)
+    return Adapted(bank, shots, fitted)
 
 
 @torch.no_grad()
 def answers(adapter: Adapted, queries: Tensor) -> Answers:
     """Ask about clips of the same bank."""
-    bank, material, fitted = adapter.bank, adapter.material, adapter.fitted
-    options, calibration = fitted.options, fitted.calibration
-    near = bank.near(queries, adapter.shots, options)
-    keys = bank.keys(queries, options)
-    parts = Parts(
-        *cache_logits(near, material.values, options),
-        *contrast_logits(fitted.fusion, keys, bank.caption[queries], adapter.explanations, options),
-    )
-    logits = total(parts, options)
+    bank, one, calibration = adapter.bank, adapter.fitted.head, adapter.fitted.calibration
+    near = bank.near(queries, adapter.shots, one.options)
+    keys = bank.heard_by_contrast(queries, one.options)
+    logits = total(one.parts(near, keys, bank.caption[queries]), one.options)
     silent = torch.zeros(len(queries), dtype=torch.bool)
-    p, unknown = probabilities(logits, closeness(near, material.values, options), None, silent, calibration)
+    p, unknown = probabilities(logits, one.closeness(near), None, silent, calibration)
     return Answers(logits * calibration.temperature, p, unknown)
 
 

@@ -1,7 +1,6 @@
 """The adapter: everything that training made, in one immutable object that turns features into predictions."""
 
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,9 +11,9 @@ from torch import Tensor
 from mgcld.data import Features, Prediction
 from mgcld.model.cache import Keys
 from mgcld.model.calibration import Calibration, probabilities
-from mgcld.model.contrast import Explanations, Fusion
+from mgcld.model.head import Head
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import Parts, cache_logits, closeness, contrast_logits, query_of, similarities, total
+from mgcld.model.parts import Parts, query_of, similarities, singly, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,43 +40,40 @@ class Adapter:
 
     classes: tuple[str, ...]
     """In the order of every tensor and every message."""
-    options: MethodOptions
     keys: Keys
     """The support set."""
-    values: Float[Tensor, "shots classes"]
-    """One-hot classes of the keys."""
     background: Keys | None
     """Shots of "none of these"."""
-    explanations: Explanations
+    head: Head
     sentences: tuple[tuple[str, ...], ...]
     """The explanations in words, class by class."""
-    fusion: Fusion
     calibration: Calibration
     provenance: Provenance
 
+    @property
+    def options(self) -> MethodOptions:
+        """With what was chosen in training."""
+        return self.head.options
+
+    @property
+    def values(self) -> Float[Tensor, "shots classes"]:
+        """One-hot classes of the keys."""
+        return self.head.values
+
     def to(self, device: str) -> "Adapter":
         """The same adapter on another device."""
-        return replace(
-            self,
-            keys=self.keys.to(device),
-            values=self.values.to(device),
-            background=None if self.background is None else self.background.to(device),
-            explanations=self.explanations.to(device),
-            fusion=deepcopy(self.fusion).to(device),  # a module moves in place, and others may hold this one
-        )
+        background = None if self.background is None else self.background.to(device)
+        return replace(self, keys=self.keys.to(device), background=background, head=self.head.to(device))
 
     @torch.no_grad()
     def predict(self, features: Features, silent: Bool[Tensor, " batch"]) -> list[Prediction]:
         """One prediction a window; a silent window is unknown."""
         query, caption = query_of(features, self.options)
         near = similarities(query, self.keys, self.options)
-        parts = Parts(
-            *cache_logits(near, self.values, self.options),
-            *contrast_logits(self.fusion, query, caption, self.explanations, self.options),
-        )
+        parts = self.head.parts(near, query, caption)
         p, unknown = probabilities(
             total(parts, self.options),
-            closeness(near, self.values, self.options),
+            self.head.closeness(near),
             self.background_closeness(query),
             silent.to(self.values.device),
             self.calibration,
@@ -88,9 +84,7 @@ class Adapter:
         """To the nearest background shot: each is a class of its own, since backgrounds have nothing in common."""
         if self.background is None:
             return None
-        near = similarities(query, self.background, self.options)
-        each = torch.eye(len(self.background), device=near.coarse.device)
-        return closeness(near, each, self.options).amax(1)
+        return singly(similarities(query, self.background, self.options)).amax(1)
 
     def _prediction(self, parts: Parts, p: Tensor, unknown: Tensor, i: int, caption: str | None) -> Prediction:
         named = {name: tuple(getattr(parts, name)[i].tolist()) for name in Parts.__slots__}

@@ -1,5 +1,6 @@
 """The multi-grained key-value cache: shots are keys, their classes values (eq. 1-12)."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -88,12 +89,50 @@ def evidence(
     *,
     masked: Bool[Tensor, "batch shots"] | None = None,
 ) -> Float[Tensor, "batch classes"]:
-    """Pro = φ(similarity) V: what the shots say for each class (eq. 2, 11); the mean over a class's shots where asked.
+    """Pro = φ(similarity) V: what the shots say for each class (eq. 2, 11).
 
-    A masked pair says nothing and does not count: a training query's own key.
+    A masked pair says nothing: a training query's own key.
     """
-    counted = torch.ones_like(similarity) if masked is None else (~masked).float()
-    total = (affinity(similarity, options.beta) * counted) @ values
-    if options.cache_sum == "sum":
-        return total
-    return total / (counted @ values).clamp_min(1)
+    affinities = affinity(similarity, options.beta)
+    return (affinities if masked is None else affinities * ~masked) @ values
+
+
+def cohesion(
+    own: Float[Tensor, "shots shots"],
+    values: Float[Tensor, "shots classes"],
+    options: MethodOptions,
+    *,
+    masked: Bool[Tensor, "batch shots"] | None = None,
+) -> Float[Tensor, "#batch classes"]:
+    """How alike the shots of each class are: the root of the mean affinity between them, itself included; 1 alone.
+
+    With `masked`, for each query among the shots that are left to it; 1 where none is.
+    """
+    affinities = affinity(own, options.beta)
+    if masked is None:
+        return (((affinities @ values) * values).sum(0) / values.sum(0) ** 2).sqrt()[None]
+    columns = []
+    for members in (values > 0).T:
+        kept = (~masked[:, members]).float()
+        between = ((kept @ affinities[members][:, members]) * kept).sum(1)
+        columns.append(torch.where(kept.any(1), between / kept.sum(1).clamp_min(1) ** 2, 1.0).sqrt())
+    return torch.stack(columns, 1)
+
+
+def grain_closeness(
+    similarity: Float[Tensor, "batch shots"],
+    values: Float[Tensor, "shots classes"],
+    cohesion: Float[Tensor, "#batch classes"],
+    options: MethodOptions,
+    *,
+    masked: Bool[Tensor, "batch shots"] | None = None,
+) -> Float[Tensor, "batch classes"]:
+    """How near each query is to the middle of each class's shots, read as a cosine: 1 + log(mean φ / cohesion) / β.
+
+    The affinity is a positive kernel, so that mean φ / cohesion is the cosine between a query and the mean of a class's
+    shots in the kernel's space: a class of scattered shots is at no disadvantage. A class all of whose shots are masked
+    is at -1, the farthest that there is.
+    """
+    counted = values.sum(0) if masked is None else (~masked).float() @ values
+    mean = evidence(similarity, values, options, masked=masked) / counted.clamp_min(1) / cohesion
+    return 1 + mean.clamp_min(math.exp(-2 * options.beta)).log() / options.beta

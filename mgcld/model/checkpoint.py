@@ -20,9 +20,11 @@ from mgcld.model.adapter import Adapter, Provenance
 from mgcld.model.cache import Keys
 from mgcld.model.calibration import Calibration
 from mgcld.model.contrast import Explanations, Fusion
+from mgcld.model.head import Head
 from mgcld.model.options import MethodOptions
+from mgcld.model.parts import Cohesion, Contrasts
 
-FORMAT = "mgcld-adapter/1"
+FORMAT = "mgcld-adapter/2"
 
 
 def save_adapter(adapter: Adapter, path: Path) -> None:
@@ -128,17 +130,20 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _tensors(adapter: Adapter) -> dict[str, Tensor]:
+    head = adapter.head
     named = {
         **_of("keys", adapter.keys),
         **({} if adapter.background is None else _of("background", adapter.background)),
-        **_of("explanations", adapter.explanations),
-        "values": adapter.values,
-        **{f"fusion.{name}": weight for name, weight in adapter.fusion.state_dict().items()},
+        **_of("explanations", head.explanations),
+        **_of("alike", head.alike),
+        **_of("centre", head.centre),
+        "values": head.values,
+        **{f"fusion.{name}": weight for name, weight in head.fusion.state_dict().items()},
     }
     return {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
 
 
-def _of(prefix: str, record: Keys | Explanations) -> dict[str, Tensor]:
+def _of(prefix: str, record: Keys | Explanations | Cohesion | Contrasts) -> dict[str, Tensor]:
     return {f"{prefix}.{field.name}": getattr(record, field.name) for field in dataclasses.fields(record)}
 
 
@@ -160,15 +165,20 @@ def _adapter(tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> Adapter
     text_dim, joined = tensors["fusion.w_c.weight"].shape
     fusion = Fusion(joined - text_dim, text_dim)
     fusion.load_state_dict(part("fusion."))
+    head = Head(
+        options=MethodOptions(**notes["options"]),
+        values=tensors["values"],
+        alike=Cohesion(**part("alike.")),
+        explanations=Explanations(**part("explanations.")),
+        fusion=fusion.requires_grad_(False),
+        centre=Contrasts(**part("centre.")),
+    )
     return Adapter(
         classes=tuple(notes["classes"]),
-        options=MethodOptions(**notes["options"]),
         keys=Keys(**part("keys.")),
-        values=tensors["values"],
         background=Keys(**part("background.")) if "background.coarse" in tensors else None,
-        explanations=Explanations(**part("explanations.")),
+        head=head,
         sentences=tuple(tuple(sentences) for sentences in notes["sentences"]),
-        fusion=fusion.requires_grad_(False),
         calibration=Calibration(**notes["calibration"]),
         provenance=Provenance(**notes["provenance"]),
     )

@@ -46,6 +46,13 @@ class Fusion(nn.Module):
         self.w_f.weight.copy_(torch.eye(alignment.shape[1]))
         return self
 
+    @torch.no_grad()
+    def tie(self) -> "Fusion":
+        """Let the fine maps follow the coarse one."""
+        self.w_p.weight.copy_(self.w_c.weight)
+        self.w_f.weight.copy_(torch.eye(len(self.w_f.weight)))
+        return self
+
     def coarse(
         self, audio: Float[Tensor, "batch audio"], caption: Float[Tensor, "batch text"]
     ) -> Float[Tensor, "batch text"]:

@@ -28,18 +28,25 @@ class MethodOptions:
     """R_a^c: the mean of the unit segments, or the encoder's own feature of the whole window."""
     marginals: Literal["uniform", "encoder"] = "uniform"
     """How much mass an audio segment carries: all alike, or what the encoder says that it tells."""
-    cache_sum: Literal["sum", "mean"] = "sum"
-    """Over a class's shots."""
+    cache: Literal["sum", "closeness"] = "sum"
+    """What the cache says for a class: the sum of its shots' affinities (eq. 2, 11), or its closeness (see `parts`)."""
     salience: Literal["clamped", "softmax"] = "clamped"
     """How explanations are weighted in eq. 14: the similarities themselves, or their softmax."""
     salience_temperature: float = 0.1
     """Of the softmax."""
+    centred: bool = False
+    """Whether the contrast of each class is read against its mean over the support set: some sentences are near to any
+    sound, others to none."""
     contrast_scale: float = 1.0
     """Multiplies the contrast."""
     initialisation: Literal["aligned", "default"] = "aligned"
     """Where W_c, W_p and W_f begin: at the encoder's alignment, or at random."""
     audio_share: float = 0.5
     """The audio's share g of an aligned fusion; the caption has 1 - g."""
+    tied: bool = False
+    """Whether the fine maps follow the coarse one (W_p = W_c, W_f = 1): only W_c is trained, at a tenth of the time."""
+    temperature: float = 1.0
+    """Multiplies the logits in the loss of training; that of predictions is calibrated."""
     self_match: Literal["keep", "mask"] = "keep"
     """Whether a training query meets its own key in the cache."""
     steps: int = 20
@@ -60,12 +67,17 @@ PAPER = MethodOptions()
 
 MGCL_PLUS = MethodOptions(
     mode="mgcl+",
+    alpha=1.0,
     coarse="encoder",
     marginals="encoder",
-    cache_sum="mean",
-    contrast_scale=0.25,  # a contrast as wide as the cache would outvote the shots
+    cache="closeness",
     salience="softmax",
+    centred=True,
+    audio_share=0.9,
+    tied=True,
+    temperature=8.0,
     self_match="mask",
+    steps=0,  # unless leave-one-out says that training helps
     selected=True,
 )
 

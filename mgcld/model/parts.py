@@ -1,14 +1,22 @@
 """The method's four parts, and their fusion into one logit a class (eq. 12, 20, 21)."""
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mgcld.data import Features
-from mgcld.model.cache import Keys, coarse_similarity, evidence, fine_similarity, keys_of, marginals
+from mgcld.model.cache import (
+    Keys,
+    coarse_similarity,
+    cohesion,
+    evidence,
+    fine_similarity,
+    grain_closeness,
+    keys_of,
+    marginals,
+)
 from mgcld.model.contrast import Explanations, Fusion, coarse_contrast, fine_contrast
 from mgcld.model.options import MethodOptions
 
@@ -26,6 +34,34 @@ class Similarities:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Cohesion:
+    """How alike the shots of each class are, at both grains; one row, or a row for each query."""
+
+    coarse: Float[Tensor, "#batch classes"]
+    fine: Float[Tensor, "#batch classes"]
+
+    def to(self, device: str) -> "Cohesion":
+        """The same on another device."""
+        return Cohesion(self.coarse.to(device), self.fine.to(device))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contrasts:
+    """What the contrast says for each class, at both grains; one row where it is the mean over a support set."""
+
+    coarse: Float[Tensor, "batch classes"]
+    fine: Float[Tensor, "batch classes"]
+
+    def to(self, device: str) -> "Contrasts":
+        """The same on another device."""
+        return Contrasts(self.coarse.to(device), self.fine.to(device))
+
+    def against(self, centre: "Contrasts") -> "Contrasts":
+        """Read against the mean over the support set."""
+        return Contrasts(self.coarse - centre.coarse, self.fine - centre.fine)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Parts:
     """What each part says for each class, before they are weighed against each other."""
 
@@ -40,13 +76,42 @@ def similarities(query: Keys, keys: Keys, options: MethodOptions) -> Similaritie
     return Similarities(coarse_similarity(query, keys), fine_similarity(query, keys, options))
 
 
-def cache_logits(
-    near: Similarities,
+def cohesions(
+    own: Similarities,
     values: Float[Tensor, "shots classes"],
     options: MethodOptions,
     masked: Bool[Tensor, "batch shots"] | None = None,
+) -> Cohesion:
+    """Of a support set compared with itself."""
+    return Cohesion(
+        cohesion(own.coarse, values, options, masked=masked), cohesion(own.fine, values, options, masked=masked)
+    )
+
+
+def closenesses(
+    near: Similarities,
+    values: Float[Tensor, "shots classes"],
+    alike: Cohesion,
+    options: MethodOptions,
+    masked: Bool[Tensor, "batch shots"] | None = None,
 ) -> tuple[Float[Tensor, "batch classes"], Float[Tensor, "batch classes"]]:
-    """Pro_ckc and Pro_fkc (eq. 2, 11)."""
+    """How near each query is to each class, at both grains (cosine)."""
+    return (
+        grain_closeness(near.coarse, values, alike.coarse, options, masked=masked),
+        grain_closeness(near.fine, values, alike.fine, options, masked=masked),
+    )
+
+
+def cache_logits(
+    near: Similarities,
+    values: Float[Tensor, "shots classes"],
+    alike: Cohesion,
+    options: MethodOptions,
+    masked: Bool[Tensor, "batch shots"] | None = None,
+) -> tuple[Float[Tensor, "batch classes"], Float[Tensor, "batch classes"]]:
+    """Pro_ckc and Pro_fkc: sums (eq. 2, 11), or closenesses."""
+    if options.cache == "closeness":
+        return closenesses(near, values, alike, options, masked)
     return (
         evidence(near.coarse, values, options, masked=masked),
         evidence(near.fine, values, options, masked=masked),
@@ -59,37 +124,48 @@ def contrast_logits(
     caption: Float[Tensor, "batch text"],
     explanations: Explanations,
     options: MethodOptions,
-) -> tuple[Float[Tensor, "batch classes"], Float[Tensor, "batch classes"]]:
+) -> Contrasts:
     """Pro_ccc and Pro_fcc (eq. 16, 19)."""
     mass = marginals(query.weights, options)
-    return (
+    return Contrasts(
         coarse_contrast(fusion.coarse(query.coarse, caption), explanations, options),
         fine_contrast(fusion.fine(query.fine, caption), mass, explanations, options),
     )
 
 
+def centre_of(found: Contrasts, values: Float[Tensor, "shots classes"], options: MethodOptions) -> Contrasts:
+    """What the contrast says of a support set on average, each class counting alike; 0 where it is not centred."""
+    if not options.centred:
+        return Contrasts(torch.zeros_like(found.coarse[:1]), torch.zeros_like(found.fine[:1]))
+    share = (values / values.sum(0)).mean(1)
+    return Contrasts((share @ found.coarse)[None], (share @ found.fine)[None])
+
+
 def total(parts: Parts, options: MethodOptions) -> Float[Tensor, "batch classes"]:
     """Pro_total = α Pro_cache + γ Pro_contrast (eq. 21; γ is 1 in the paper)."""
-    coarse_cache, fine_cache, coarse_contrast, fine_contrast = (
-        getattr(parts, name) * float(name not in options.without.split()) for name in Parts.__slots__
-    )
-    cache, contrast = coarse_cache + fine_cache, coarse_contrast + fine_contrast
+    said: dict[str, Tensor] = {
+        name: getattr(parts, name) * float(name not in options.without.split()) for name in Parts.__slots__
+    }
+    cache = said["coarse_cache"] + said["fine_cache"]
+    contrast = said["coarse_contrast"] + said["fine_contrast"]
     return options.alpha * cache + options.contrast_scale * contrast
 
 
 def closeness(
     near: Similarities,
     values: Float[Tensor, "shots classes"],
+    alike: Cohesion,
     options: MethodOptions,
     masked: Bool[Tensor, "batch shots"] | None = None,
 ) -> Float[Tensor, "batch classes"]:
-    """How near each query is to each class's shots, read as a cosine: 1 + log(mean φ) / β.
+    """How near each query is to each class: the mean of both grains' closeness, whatever the cache says."""
+    coarse, fine = closenesses(near, values, alike, options, masked)
+    return (coarse + fine) / 2
 
-    A class all of whose shots are masked is at -1, the farthest that there is.
-    """
-    coarse, fine = cache_logits(near, values, replace(options, cache_sum="mean"), masked)
-    floor = math.exp(-2 * options.beta)
-    return 1 + ((coarse + fine) / 2).clamp_min(floor).log() / options.beta
+
+def singly(near: Similarities) -> Float[Tensor, "batch shots"]:
+    """How near each query is to each shot, as if every shot were a class of its own (cosine)."""
+    return (near.coarse + near.fine) / 2
 
 
 def query_of(features: Features, options: MethodOptions) -> tuple[Keys, Float[Tensor, "batch text"]]:

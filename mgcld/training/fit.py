@@ -6,9 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mgcld.model.contrast import Explanations, Fusion
+from mgcld.model.contrast import Explanations, Fusion, coarse_contrast
+from mgcld.model.head import Head, head_of
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import Parts, cache_logits, contrast_logits, total
+from mgcld.model.parts import Contrasts, Parts, cache_logits, centre_of, cohesions, contrast_logits, total
 from mgcld.training.material import Material
 
 SEED = 2024
@@ -28,9 +29,11 @@ def training_cache(material: Material, options: MethodOptions) -> tuple[Tensor, 
     `mask` takes a shot's own key out of the cache; the only shot of its class would then see no key of its class at
     all, so for it the whole cache is left out.
     """
-    if options.self_match == "keep":
-        return cache_logits(material.near, material.values, options)
-    coarse, fine = cache_logits(material.near, material.values, options, material.itself)
+    masked = None if options.self_match == "keep" else material.itself
+    alike = cohesions(material.near, material.values, options, masked)
+    coarse, fine = cache_logits(material.near, material.values, alike, options, masked)
+    if masked is None:
+        return coarse, fine
     has_sibling = (material.shots_per_class[material.labels] > 1)[:, None]
     return coarse * has_sibling, fine * has_sibling
 
@@ -40,19 +43,34 @@ def training(
 ) -> Iterator[tuple[int, float]]:
     """Full-batch Adam on cross entropy, in place; yields (steps done, loss before them), without end."""
     cache = training_cache(material, options)
-    begin = [weight.detach().clone() for weight in fusion.parameters()]
-    optimiser = torch.optim.Adam(fusion.parameters(), lr=options.learning_rate)
+    weights = [fusion.w_c.weight] if options.tied else list(fusion.parameters())
+    begin = [weight.detach().clone() for weight in weights]
+    optimiser = torch.optim.Adam(weights, lr=options.learning_rate)
     done = 0
     while True:
-        contrast = contrast_logits(fusion, material.keys, material.caption, explanations, options)
-        logits = total(Parts(*cache, *contrast), options)
+        contrast = _training_contrast(fusion, material, explanations, options)
+        logits = options.temperature * total(Parts(*cache, contrast.coarse, contrast.fine), options)
         loss = torch.nn.functional.cross_entropy(logits, material.labels)
-        drift = sum(((weight - first) ** 2).sum() for weight, first in zip(fusion.parameters(), begin, strict=True))
         yield done, float(loss.detach())
+        if options.decay:
+            drift = [((weight - first) ** 2).sum() for weight, first in zip(weights, begin, strict=True)]
+            loss = loss + options.decay * torch.stack(drift).sum()
         optimiser.zero_grad()
-        (loss + options.decay * drift).backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         done += 1
+
+
+def _training_contrast(
+    fusion: Fusion, material: Material, explanations: Explanations, options: MethodOptions
+) -> Contrasts:
+    """Of the shots; where the fine maps follow the coarse one, the coarse contrast stands in for the fine."""
+    if options.tied:
+        coarse = coarse_contrast(fusion.coarse(material.keys.coarse, material.caption), explanations, options)
+        found = Contrasts(coarse, coarse)
+    else:
+        found = contrast_logits(fusion, material.keys, material.caption, explanations, options)
+    return found.against(centre_of(found, material.values, options))
 
 
 def trained(
@@ -65,3 +83,11 @@ def trained(
             if done == options.steps:
                 break
     return fusion.requires_grad_(False)
+
+
+@torch.no_grad()
+def head(fusion: Fusion, material: Material, explanations: Explanations, options: MethodOptions) -> Head:
+    """What answers with these weights and these shots."""
+    if options.tied:
+        fusion.tie()
+    return head_of(fusion, explanations, material.keys, material.caption, material.values, material.near, options)

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from mgcld.model.cache import Keys
 from mgcld.model.calibration import DEFAULT_TEMPERATURE, Calibration, fitted_temperature, known_threshold
-from mgcld.model.contrast import Explanations, Fusion
+from mgcld.model.contrast import Explanations
+from mgcld.model.head import Head
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import closeness, similarities, total
-from mgcld.training.fit import trained
+from mgcld.model.parts import similarities, total
+from mgcld.training.fit import head, trained
 from mgcld.training.leave_one_out import LeftOut, leave_one_out, selected
 from mgcld.training.material import Material
 
@@ -21,9 +22,8 @@ from mgcld.training.material import Material
 class Fitted:
     """What comes out of it."""
 
-    options: MethodOptions
-    """With what was chosen."""
-    fusion: Fusion
+    head: Head
+    """Its options hold what was chosen."""
     calibration: Calibration
     left_out: LeftOut | None
     """The answers about left-out shots; None where no class has two shots."""
@@ -54,24 +54,25 @@ class Fitting:
         same = replace(self.options, steps=options.steps)
         fusion = trained(self.alignment, self.material, self.explanations, same)
         progress("training", 1, 1)
-        return Fitted(options, fusion, self._calibration(asked, options), asked)
+        made = head(fusion, self.material, self.explanations, options)
+        return Fitted(made, self._calibration(asked, made), asked)
 
-    def _calibration(self, asked: LeftOut | None, options: MethodOptions) -> Calibration:
+    def _calibration(self, asked: LeftOut | None, made: Head) -> Calibration:
         own, temperature = None, DEFAULT_TEMPERATURE
         if asked is not None:
             truth = self.material.labels[asked.shots]
             own = asked.near[torch.arange(len(truth)), truth]
             if self.material.classes > 1:
-                temperature = fitted_temperature(total(asked.parts[options.steps], options), truth)
-        threshold, width = known_threshold(own, self._foreign_closeness(options))
+                temperature = fitted_temperature(total(asked.parts[made.options.steps], made.options), truth)
+        threshold, width = known_threshold(own, self._foreign_closeness(made))
         return Calibration(temperature, threshold, width)
 
-    def _foreign_closeness(self, options: MethodOptions) -> Float[Tensor, " others"]:
+    @torch.no_grad()
+    def _foreign_closeness(self, made: Head) -> Float[Tensor, " others"]:
         """How near sounds that are no class come: generated noise, background, each shot to the classes not its own."""
-        values = self.material.values
         others = [self.foreign] + ([] if self.background is None else [self.background])
-        near = [closeness(similarities(o, self.material.keys, options), values, options).amax(1) for o in others]
+        near = [made.closeness(similarities(o, self.material.keys, made.options)).amax(1) for o in others]
         if self.material.classes > 1:
-            between = closeness(self.material.near, values, options)
-            near.append(between.masked_fill(values > 0, -1.0).amax(1))
+            between = made.closeness(self.material.near)
+            near.append(between.masked_fill(made.values > 0, -1.0).amax(1))
         return torch.cat(near)

@@ -13,16 +13,17 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mgcld.model.contrast import Explanations
+from mgcld.model.head import Head
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import Parts, cache_logits, closeness, contrast_logits, total
-from mgcld.training.fit import new_fusion, training
+from mgcld.model.parts import Parts, Similarities, closeness, cohesions, total
+from mgcld.training.fit import head, new_fusion, training
 from mgcld.training.material import Material
 
 MOST_ROUNDS = 10
 """A class with more shots leaves out several of them in a round."""
 STEPS = (0, 20)
 """Numbers of steps to choose from: more were never worth their time."""
-SCALES = (0.0625, 0.125, 0.25, 0.5)
+SCALES = (0.25, 0.5, 1.0, 2.0)
 """Contrast scales to choose from. An encoder may know the left-out recordings from its own training, and its text then
 looks better than it is: more is not offered."""
 
@@ -75,23 +76,26 @@ def _round(
     kept = torch.ones(len(material.labels), dtype=torch.bool, device=left.device)
     kept[left] = False
     kept_shots = kept.nonzero()[:, 0]
-    rest, near = material[kept_shots], material.near[left, kept_shots]
-    cache = cache_logits(near, rest.values, options)
-    parts = {}
-    for step, contrast in _contrasts(alignment, rest, material[left], explanations, options):
-        parts[step] = Parts(*cache, *contrast)
-    return LeftOut(left, parts, closeness(near, rest.values, options))
+    rest, query, near = material[kept_shots], material[left], material.near[left, kept_shots]
+    alike = cohesions(rest.near, rest.values, options)
+    heads = _heads(alignment, rest, explanations, options)
+    parts = {step: _asked(one, near, query) for step, one in heads}
+    return LeftOut(left, parts, closeness(near, rest.values, alike, options))
 
 
-def _contrasts(
-    alignment: Tensor, rest: Material, query: Material, explanations: Explanations, options: MethodOptions
-) -> Iterator[tuple[int, tuple[Tensor, Tensor]]]:
+@torch.no_grad()
+def _asked(one: Head, near: Similarities, query: Material) -> Parts:
+    return one.parts(near, query.keys, query.caption)
+
+
+def _heads(
+    alignment: Tensor, rest: Material, explanations: Explanations, options: MethodOptions
+) -> Iterator[tuple[int, Head]]:
     wanted = STEPS if options.selected else (options.steps,)
     fusion = new_fusion(alignment, options)
     for done, _ in training(fusion, rest, explanations, options):
         if done in wanted:
-            with torch.no_grad():
-                yield done, contrast_logits(fusion, query.keys, query.caption, explanations, options)
+            yield done, head(fusion, rest, explanations, options)
         if done == max(wanted):
             return
 

@@ -88,13 +88,10 @@ class Trainer:
         )
         adapter = Adapter(
             classes=tuple(names),
-            options=fitted.options,
             keys=heard.keys,
-            values=heard.values,
             background=background_keys,
-            explanations=explanations,
+            head=fitted.head,
             sentences=tuple(tuple(own) for own in sentences),
-            fusion=fitted.fusion,
             calibration=fitted.calibration,
             provenance=self._provenance(),
         )

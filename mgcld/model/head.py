@@ -1,0 +1,74 @@
+"""Everything behind the encoder that answers: similarities, features and captions in, the four parts out."""
+
+from copy import deepcopy
+from dataclasses import dataclass, replace
+
+from jaxtyping import Float
+from torch import Tensor
+
+from mgcld.model.cache import Keys
+from mgcld.model.contrast import Explanations, Fusion
+from mgcld.model.options import MethodOptions
+from mgcld.model.parts import (
+    Cohesion,
+    Contrasts,
+    Parts,
+    Similarities,
+    cache_logits,
+    centre_of,
+    cohesions,
+    contrast_logits,
+)
+from mgcld.model.parts import closeness as closeness_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """Trained on a support set; the support's keys themselves stay with the adapter."""
+
+    options: MethodOptions
+    values: Float[Tensor, "shots classes"]
+    """One-hot classes of the keys (V)."""
+    alike: Cohesion
+    """How alike each class's shots are."""
+    explanations: Explanations
+    fusion: Fusion
+    """W_c, W_p and W_f."""
+    centre: Contrasts
+    """What the contrast says of the support set on average: one row."""
+
+    def parts(self, near: Similarities, query: Keys, caption: Float[Tensor, "batch text"]) -> Parts:
+        """What each part says of a batch; `near` compares it with the support set."""
+        cache = cache_logits(near, self.values, self.alike, self.options)
+        contrast = contrast_logits(self.fusion, query, caption, self.explanations, self.options).against(self.centre)
+        return Parts(*cache, contrast.coarse, contrast.fine)
+
+    def closeness(self, near: Similarities) -> Float[Tensor, "batch classes"]:
+        """How near a batch is to each class (cosine)."""
+        return closeness_of(near, self.values, self.alike, self.options)
+
+    def to(self, device: str) -> "Head":
+        """The same on another device."""
+        return replace(
+            self,
+            values=self.values.to(device),
+            alike=self.alike.to(device),
+            explanations=self.explanations.to(device),
+            fusion=deepcopy(self.fusion).to(device),  # a module moves in place, and others may hold this one
+            centre=self.centre.to(device),
+        )
+
+
+def head_of(
+    fusion: Fusion,
+    explanations: Explanations,
+    support: Keys,
+    caption: Float[Tensor, "shots text"],
+    values: Float[Tensor, "shots classes"],
+    own: Similarities,
+    options: MethodOptions,
+) -> Head:
+    """Measure a support set against itself (`own`) and against the explanations, once."""
+    found = contrast_logits(fusion, support, caption, explanations, options)
+    centre = centre_of(found, values, options)
+    return Head(options, values, cohesions(own, values, options), explanations, fusion, centre)
