@@ -68,6 +68,16 @@ class Report:
         ]
 
     @property
+    def closest_call(self) -> ShotReport | None:
+        """The left-out shot that came nearest to another class, against its own; None where there is no other."""
+        leads = [
+            (shot.near - shot.near_rival, shot)
+            for shot in self.shots
+            if shot.near is not None and shot.near_rival is not None
+        ]
+        return min(leads, key=lambda lead: lead[0])[1] if leads else None
+
+    @property
     def pairs(self) -> tuple[Confusion, ...]:
         """The same, each pair once: the more frequent way, which says how often it went back."""
         once = {frozenset((pair.name, pair.said)): pair for pair in reversed(self.confused)}

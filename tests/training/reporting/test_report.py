@@ -47,6 +47,12 @@ def test_the_most_confused_pairs_come_first_and_say_how_often_back() -> None:
     assert made.confusion == ((0, 2, 0, 0), (1, 1, 1, 0), (0, 0, 1, 0))
 
 
+def test_the_closest_call_is_the_shot_with_the_least_lead() -> None:
+    near = [replace(shot("a", f"{i}.wav", "a"), near=0.8, rival="b", near_rival=0.3 + 0.1 * i) for i in range(3)]
+    assert report(*near, shot("b", "1.wav", None)).closest_call == near[2]
+    assert report(shot("a", "1.wav", "a")).closest_call is None
+
+
 def test_the_json_is_plain_and_says_what_the_page_says() -> None:
     skipped = (Skipped(Path("bell/b.wav"), "it is text"),)
     made = report(shot("bell", "1.wav", "bell"), shot("bell", "2.wav", "unknown"), skipped=skipped)
