@@ -84,11 +84,14 @@ def _spread(values: torch.Tensor) -> float:
 
 
 def twins(keys: Keys, recordings: Sequence[Recording]) -> dict[int, list[Trouble]]:
-    """Shot -> that it is nearly the same as one before it: leave-one-out then looks better than it is."""
+    """Shot -> that it is nearly the same as one before it: leave-one-out then looks better than it is, or worse."""
     near = (keys.coarse @ keys.coarse.T).cpu().tril(-1)
     found = {}
     for shot in (near.amax(1) >= SAME).nonzero()[:, 0].tolist():
         other = recordings[int(near[shot].argmax())]
-        why = f"nearly the same as {other.name}/{other.path.name}: left out, it is recognised by its copy"
-        found[shot] = [Trouble("twin", why)]
+        same = f"nearly the same as {other.name}/{other.path.name}"
+        if other.name == recordings[shot].name:
+            found[shot] = [Trouble("twin", f"{same}: left out, it is recognised by its copy")]
+        else:
+            found[shot] = [Trouble("label", f"{same}: one sound in two classes")]
     return found

@@ -10,8 +10,11 @@ from mgcld.training.support import UNKNOWN
 
 
 def summary(report: Report) -> dict[str, Any]:
-    """As the adapter keeps it: without the single shots."""
-    return {key: value for key, value in as_plain(report).items() if key not in ("shots", "confusion")}
+    """As the adapter keeps it: without single shots and windows."""
+    whole = as_plain(report)
+    for alarms in whole["false_alarms"]:
+        del alarms["highest"], alarms["moments"]
+    return {key: value for key, value in whole.items() if key not in ("shots", "confusion")}
 
 
 def as_plain(report: Report) -> dict[str, Any]:

@@ -54,3 +54,11 @@ def test_two_cuts_of_one_recording_are_told() -> None:
     found = twins(keys, [recording("bell", f"{i}.wav", noise(0.1)) for i in range(3)])
     assert {shot: kinds(troubles) for shot, troubles in found.items()} == {2: ["twin"]}
     assert "bell/0.wav" in found[2][0].why
+
+
+def test_one_sound_in_two_classes_is_in_the_wrong_folder_once() -> None:
+    coarse = torch.nn.functional.normalize(torch.tensor([[1.0, 0.0, 0.0], [0.99, 0.0, 0.01]]), dim=1)
+    keys = Keys(coarse, coarse[:, None].expand(-1, 2, -1), torch.full((2, 2), 0.5))
+    found = twins(keys, [recording("bell", "0.wav", noise(0.1)), recording("dog", "0.wav", noise(0.1))])
+    assert {shot: kinds(troubles) for shot, troubles in found.items()} == {1: ["label"]}
+    assert "two classes" in found[1][0].why
