@@ -47,8 +47,8 @@ def evaluate(
         Literal["auto", "paper", "strict"],
         typer.Option(help="paper: its label folds; strict: no shared source recording. auto: paper for --table."),
     ] = "auto",
-    ways: Annotated[str, typer.Option(help="Numbers of classes; 0 is all of them.")] = "5,10",
-    shots: Annotated[str, typer.Option(help="Numbers of recordings of each class to learn from.")] = "1,5,10",
+    ways: Annotated[str, typer.Option(help="Numbers of classes, for instance 5 10; 0 is all of them.")] = "",
+    shots: Annotated[str, typer.Option(help="Numbers of recordings to learn a class from: 1 5 10.")] = "",
     episodes: Annotated[int, typer.Option(min=1, help="Draws of each way and number of shots.")] = 200,
     queries: Annotated[int, typer.Option(min=0, help="Questions a class in each draw; 0 is all there are.")] = 5,
     query_fold: Annotated[str, typer.Option(help="Folds that the questions come from.")] = "",
@@ -76,7 +76,7 @@ def evaluate(
     from mgcld.assemble import build_ear  # torch: seconds, so only where it is needed
     from mgcld.evaluation.files import check_writable
     from mgcld.evaluation.report import Outputs, evaluated
-    from mgcld.evaluation.study import Question, check
+    from mgcld.evaluation.study import Question, settled
 
     outputs = Outputs(_file(as_json), _file(as_markdown), plots)
     for path in outputs.files:
@@ -84,9 +84,7 @@ def evaluate(
     question = Question(dataset, chosen, widths, counts, episodes, queries, seed, learned, asked)
     if table and open_set:
         raise ConfigError("--table and --open-set are two runs", help="ask for one of them")
-    if table:
-        question = question.as_in_the_paper()
-    found = check(question)
+    found, question = settled(question, table=table is not None)
     with bars() as progress:
         parts = {
             "encoder": encoder_part(encoder, device),
@@ -141,7 +139,7 @@ def _protocol(wish: str, table: bool, folds: bool) -> Literal["paper", "strict"]
 
 def _numbers(option: str, text: str, least: int) -> tuple[int, ...]:
     items = _listed(option, text)
-    if not items or not all(item.isdigit() and int(item) >= least for item in items):
+    if not all(item.isdigit() and int(item) >= least for item in items):
         raise ConfigError(f"{option} {text}: not whole numbers of at least {least}", help=f"for instance {option} 5 10")
     return tuple(dict.fromkeys(int(item) for item in items))
 

@@ -33,8 +33,9 @@ class Question:
     folder: Path
     protocol: Protocol
     ways: Sequence[int]
-    """0 is all classes."""
+    """0 is all classes; none: what is usual."""
     shots: Sequence[int]
+    """None: what is usual."""
     episodes: int
     queries: int
     """Of each class in an episode; 0 is all that there are."""
@@ -45,13 +46,6 @@ class Question:
     def plan(self, way: int, shots: int) -> Plan:
         """Of one cell."""
         return Plan(self.protocol, way, shots, self.queries, self.support_folds, self.query_folds)
-
-    def as_in_the_paper(self) -> "Question":
-        """Its tables have 5 and 12 classes, 1 and 10 shots; FSDKaggle2018's label folds hold 10, so 10 is there too."""
-        dataset = find_dataset(self.folder)
-        most = min(12, len(dataset.classes))
-        tens = (10,) if dataset.layout == "fsdkaggle18" else ()
-        return replace(self, ways=tuple(dict.fromkeys((min(5, most), *tens, most))), shots=(1, 10))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,17 +60,39 @@ class Prepared:
     skipped: tuple[Skipped, ...]
 
 
-def check(question: Question) -> DataSet:
-    """Read the tables and draw one episode of every cell: what cannot work is told before anything is heard.
+def settled(question: Question, *, table: bool) -> tuple[DataSet, Question]:
+    """Read the tables, fill in the ways and shots that were not given, and draw one episode of every cell.
+
+    What cannot work is told before anything is heard. Ways and shots that nobody asked for are left out where the data
+    set is too small for them.
 
     Raises:
         DataSetError: no such data set, or too few classes or recordings in it.
     """
     dataset = find_dataset(question.folder)
-    for way in question.ways:
-        for shots in question.shots:
+    ways = question.ways or _usual_ways(dataset, table)
+    usual = (1, 10) if table else (1, 5, 10)
+    shots = question.shots or [k for k in usual if _possible(dataset, question, ways, k)] or usual[:1]
+    whole = replace(question, ways=tuple(ways), shots=tuple(shots))
+    for way in whole.ways:
+        for count in whole.shots:
+            draw(dataset, whole.plan(way or len(dataset.classes), count), 1, whole.seed)
+    return dataset, whole
+
+
+def _usual_ways(dataset: DataSet, table: bool) -> Sequence[int]:
+    """5 and 10; the paper's tables have 5 and 12, and FSDKaggle2018's label folds hold 10, so 10 is there too."""
+    wanted = (5, 10) if not table else (5, 10, 12) if dataset.layout == "fsdkaggle18" else (5, 12)
+    return tuple(dict.fromkeys(min(way, len(dataset.classes)) for way in wanted))
+
+
+def _possible(dataset: DataSet, question: Question, ways: Sequence[int], shots: int) -> bool:
+    try:
+        for way in ways:
             draw(dataset, question.plan(way or len(dataset.classes), shots), 1, question.seed)
-    return dataset
+    except DataSetError:
+        return False
+    return True
 
 
 def prepare(dataset: DataSet, ear: Ear, explainer: Explainer) -> Prepared:

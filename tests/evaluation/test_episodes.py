@@ -38,13 +38,15 @@ def sources(found: DataSet, side: tuple[tuple[int, ...], ...]) -> set[str]:
 
 def is_whole(found: DataSet, episode: Episode, plan: Plan) -> bool:
     """Every clip of its class, none twice, K shots, at least one question and at most as many as asked for."""
-    own = [(found.classes[c], *parts) for c, *parts in zip(episode.classes, episode.support, episode.query, strict=True)]
+    own = [
+        (found.classes[c], *parts) for c, *parts in zip(episode.classes, episode.support, episode.query, strict=True)
+    ]
     clips = [i for _, support, query in own for i in (*support, *query)]
     return (
         len(set(episode.classes)) == plan.way
         and len(clips) == len(set(clips))
         and all(found.clips[i].name == name for name, *parts in own for part in parts for i in part)
-        and all(len(support) == plan.shots and 1 <= len(query) for _, support, query in own)
+        and all(len(support) == plan.shots and len(query) >= 1 for _, support, query in own)
         and all(not plan.queries or len(query) <= plan.queries for _, _, query in own)
     )
 
