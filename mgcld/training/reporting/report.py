@@ -37,6 +37,16 @@ class Report:
         return Share(sum(row.right for row in self.classes), sum(row.left_out for row in self.classes))
 
     @property
+    def worst_first(self) -> tuple[ClassReport, ...]:
+        """The classes by how many of their shots were recognised; those that nothing is known of come last."""
+        return tuple(sorted(self.classes, key=lambda row: 2.0 if row.share.value is None else row.share.value))
+
+    @property
+    def raised(self) -> tuple[str, ...]:
+        """The classes that raised a false alarm, in their order."""
+        return tuple(row.name for row in self.classes if any(alarms.counts[row.name] for alarms in self.alarms))
+
+    @property
     def suspects(self) -> tuple[ShotReport, ...]:
         """Shots that somebody should listen to again, the gravest first."""
         return tuple(sorted((shot for shot in self.shots if shot.troubles), key=lambda shot: shot.gravest))

@@ -156,6 +156,18 @@ def test_a_thousand_noisy_shots_stay_a_few_megabytes() -> None:
     assert len(page(report(*shots), [picture] * 1000)) < 6e6
 
 
+def test_many_classes_come_worst_first_and_only_those_with_false_alarms_are_listed() -> None:
+    names = [f"class {i:02}" for i in range(20)]
+    shots = [shot(name, "1.wav", name if i else "unknown") for i, name in enumerate(reversed(names))]
+    counts = {name: int(name == "class 07") for name in names}
+    alarms = FalseAlarms("_background", 2, 9, 5.0, counts, 1, (), dict.fromkeys(names, ()))
+    read = parsed(report(*shots, background=2, alarms=(alarms,)))
+    assert min(names, key=read.sections["recognised"].index) == "class 19"  # the only one that was not recognised
+    after = read.sections["thresholds"].split("windows an hour_background")[1]
+    assert [name for name in names if name in after] == ["class 07"]
+    assert "The other 19 classes: none" in after
+
+
 def test_a_page_is_written_where_it_was_asked_for_and_readable(tmp_path: Path) -> None:
     made = report(shot("dog", "1.wav", None))
     seen: list[tuple[str, int, int]] = []
