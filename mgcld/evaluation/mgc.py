@@ -8,13 +8,12 @@ from torch import Tensor
 
 from mgcld.evaluation.bank import Bank
 from mgcld.evaluation.episodes import Episode
-from mgcld.model.cache import Keys
 from mgcld.model.calibration import DEFAULT_TEMPERATURE, Calibration, probabilities
 from mgcld.model.options import MethodOptions
 from mgcld.model.parts import total
 from mgcld.training.fit import head, trained
 from mgcld.training.fitting import Fitted, Fitting
-from mgcld.training.material import Material
+from mgcld.training.material import Material, Others
 
 UNFITTED = Calibration(DEFAULT_TEMPERATURE, threshold=0.0, width=1.0)
 """Where nothing is calibrated."""
@@ -42,7 +41,9 @@ class Adapted:
     fitted: Fitted
 
 
-def adapted(bank: Bank, episode: Episode, foreign: Keys, options: MethodOptions, *, calibrate: bool = True) -> Adapted:
+def adapted(
+    bank: Bank, episode: Episode, foreign: Others, options: MethodOptions, *, calibrate: bool = True
+) -> Adapted:
     """Train on an episode's shots, as `mgcld train` does.
 
     Options that choose nothing need no leave-one-out where only the best class is asked for: `calibrate` can be False.
@@ -67,15 +68,16 @@ def answers(adapter: Adapted, queries: Tensor) -> Answers:
     bank, one, calibration = adapter.bank, adapter.fitted.head, adapter.fitted.calibration
     near = bank.near(queries, adapter.shots, one.options)
     keys = bank.heard_by_contrast(queries, one.options)
-    logits = total(one.parts(near, keys, bank.caption[queries]), one.options)
+    parts = one.parts(near, keys, bank.caption[queries])
+    logits = total(parts, one.options)
     silent = torch.zeros(len(queries), dtype=torch.bool)
-    p, unknown = probabilities(logits, one.closeness(near), None, silent, calibration)
+    p, unknown = probabilities(logits, one.best(parts, near), None, silent, calibration)
     return Answers(logits * calibration.temperature, p, unknown)
 
 
-def foreign_of(bank: Bank, options: MethodOptions) -> Keys:
+def foreign_of(bank: Bank, options: MethodOptions) -> Others:
     """A bank of generated sounds as `Fitting` wants them."""
-    return bank.keys(torch.arange(len(bank)), options)
+    return Others(bank.keys(torch.arange(len(bank)), options), bank.caption)
 
 
 def _silently(what: str, done: int, of: int) -> None:

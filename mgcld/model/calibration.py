@@ -1,12 +1,12 @@
 """From logits to honest probabilities: a temperature, and the chance that a window holds none of the classes.
 
-The rule for `unknown` is simple on purpose. A window's closeness c is the nearest class's mean affinity, read as a
-cosine. Two groups of closeness are known at training: what a class's own recordings reach when they are left out, and
-what foreign sounds reach (other classes' shots with their own class left out, `_background`, generated noise).
-Threshold and width are those under which sigmoid((c - threshold) / width) tells the two groups apart with the least
-cross entropy, a miss weighing MISS_WEIGHT false alarms; but the threshold lies at most REACH below the own recordings'
-lowest tenth, since noise alone says little about what else there is to hear.
-    P(known) = sigmoid((c - threshold) / width) * sigmoid((c - closeness to the nearest background shot) / width)
+What speaks for a window's best class is its closeness c to the class's shots and what the contrast says of it, s.
+Two groups of windows are known at training: the class's own recordings, left out in turn, and sounds that are foreign
+(those recordings again with their own class left out, `_background`, generated noise). The familiarity f = c + ρ s,
+with threshold and width, tells them apart:
+    P(known) = sigmoid((f - threshold) / width) * sigmoid((c - closeness to the nearest background shot) / width)
+ρ, threshold and width are those of least cross entropy plus a prior, a miss weighing MISS_WEIGHT false alarms. The
+prior counts as much as a few recordings: with one shot a class, where nothing can be left out, it is all there is.
 A window without any sound is always unknown.
 """
 
@@ -16,44 +16,68 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-REACH = 0.15
-"""How far below its own recordings a class may still be heard (cosine)."""
-NARROWEST, WIDEST = 0.02, 0.2
-"""Of the width (cosine): below, a probability would be a yes or a no; above, it would say nothing."""
+from mgcld.model.parts import Best
+
 MISS_WEIGHT = 2.0
 """Of a miss against a false alarm: most foreign sounds at training are other classes of one user, harder than life."""
 LONE_SHARE = 0.25
-"""With one shot a class nothing can be left out: the threshold is then so far from the foreign sounds' median to 1."""
-LONE_WIDTH = 0.05
-"""And this is its width: nothing is sure."""
+"""Where the prior has the threshold: so far from the foreign sounds' median familiarity to 1."""
+THRESHOLD_SPREAD = 0.1
+"""Standard deviation of the prior (cosine)."""
+WIDTH, WIDTH_SPREAD = 0.07, 0.5
+"""Middle of the prior for the width (cosine), and its standard deviation in nats."""
+WIDTHS = (0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.085, 0.1, 0.125, 0.15, 0.2)
+"""To choose from: below, a probability would be a yes or a no; above, it would say nothing."""
+CONTRAST_WEIGHT = 0.5
+"""Middle of the prior for ρ."""
+CONTRAST_WEIGHTS = (0.0, 0.25, 0.5, 1.0)
+"""To choose from."""
 DEFAULT_TEMPERATURE = 8.0
 """Where nothing can be left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What turns logits and closeness into probabilities."""
+    """What turns logits and familiarity into probabilities."""
 
     temperature: float
     """Multiplies the logits before the softmax over the classes."""
     threshold: float
-    """The closeness at which a window is as likely known as not."""
+    """The familiarity at which a window is as likely known as not."""
     width: float
     """How fast that changes (cosine)."""
+    contrast_weight: float = CONTRAST_WEIGHT
+    """How much the contrast counts beside the closeness (ρ)."""
+
+    def familiarity(self, best: Best) -> Float[Tensor, " batch"]:
+        """How well known the best class of each window is: f = c + ρ s."""
+        return best.closeness + self.contrast_weight * best.contrast
 
 
-def known_threshold(own: Float[Tensor, " shots"] | None, foreign: Float[Tensor, " others"]) -> tuple[float, float]:
-    """Threshold and width from the closeness of left-out own recordings (None: no class has two) and foreign sounds."""
-    if own is None:
-        usual = float(foreign.median())
-        return usual + LONE_SHARE * (1 - usual), LONE_WIDTH
-    thresholds = torch.linspace(0, 1, 101, dtype=torch.float64)[:, None, None]
-    widths = torch.linspace(NARROWEST, WIDEST, 19, dtype=torch.float64)[None, :, None]
-    misses = torch.nn.functional.softplus((thresholds - own.double().cpu()) / widths).mean(-1)
-    alarms = torch.nn.functional.softplus((foreign.double().cpu() - thresholds) / widths).mean(-1)
-    best = int((MISS_WEIGHT * misses + alarms).argmin())
-    threshold, width = thresholds.flatten()[best // 19], widths.flatten()[best % 19]
-    return max(float(threshold), float(own.quantile(0.1)) - REACH), float(width)
+def fitted_unknown(own: Best | None, foreign: Best, temperature: float) -> Calibration:
+    """ρ, threshold and width from left-out own recordings (None: no class has two) and foreign sounds."""
+    choices = [_fitted(own, foreign, Calibration(temperature, 0.0, 0.0, weight)) for weight in CONTRAST_WEIGHTS]
+    return min(choices, key=lambda choice: choice[0])[1]
+
+
+def _fitted(own: Best | None, foreign: Best, given: Calibration) -> tuple[float, Calibration]:
+    """(loss and prior, the calibration) with the contrast's weight as it is given."""
+    outside = given.familiarity(foreign).double().cpu()
+    usual = float(outside.median())
+    prior = usual + LONE_SHARE * (1 - usual)
+    thresholds = torch.linspace(-0.5, 1.5, 201, dtype=torch.float64)[:, None, None]
+    widths = torch.tensor(WIDTHS, dtype=torch.float64)[None, :, None]
+    off = ((thresholds - prior) / THRESHOLD_SPREAD).square() + ((widths / WIDTH).log() / WIDTH_SPREAD).square()
+    off = off + (given.contrast_weight - CONTRAST_WEIGHT) ** 2 * 4
+    cost = off[..., 0] / 2
+    if own is not None:
+        inside = given.familiarity(own).double().cpu()
+        misses = torch.nn.functional.softplus((thresholds - inside) / widths).mean(-1)
+        alarms = torch.nn.functional.softplus((outside - thresholds) / widths).mean(-1)
+        cost = cost + len(inside) * (MISS_WEIGHT * misses + alarms)
+    best = int(cost.argmin())
+    threshold, width = float(thresholds.flatten()[best // len(WIDTHS)]), WIDTHS[best % len(WIDTHS)]
+    return float(cost.min()), Calibration(given.temperature, threshold, width, given.contrast_weight)
 
 
 def fitted_temperature(logits: Float[Tensor, "shots classes"], labels: Tensor) -> float:
@@ -69,16 +93,15 @@ def fitted_temperature(logits: Float[Tensor, "shots classes"], labels: Tensor) -
 
 def probabilities(
     logits: Float[Tensor, "batch classes"],
-    near: Float[Tensor, "batch classes"],
+    best: Best,
     background: Float[Tensor, " batch"] | None,
     silent: Bool[Tensor, " batch"],
     calibration: Calibration,
 ) -> tuple[Float[Tensor, "batch classes"], Float[Tensor, " batch"]]:
-    """(probability of each class, probability of none): they sum to 1. `near` and `background` are closenesses."""
-    best = near.amax(1)
-    known = torch.sigmoid((best - calibration.threshold) / calibration.width)
+    """(probability of each class, probability of none): they sum to 1. `background` is the nearest one's closeness."""
+    known = torch.sigmoid((calibration.familiarity(best) - calibration.threshold) / calibration.width)
     if background is not None:
-        known = known * torch.sigmoid((best - background) / calibration.width)
+        known = known * torch.sigmoid((best.closeness - background) / calibration.width)
     known = torch.where(silent, 0.0, known)
     among = (logits * calibration.temperature).softmax(1)
     return among * known[:, None], 1 - known

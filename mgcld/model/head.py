@@ -3,17 +3,19 @@
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mgcld.model.cache import Keys
 from mgcld.model.contrast import Explanations, Fusion
 from mgcld.model.options import MethodOptions
 from mgcld.model.parts import (
+    Best,
     Cohesion,
     Contrasts,
     Parts,
     Similarities,
+    best_of,
     cache_logits,
     centre_of,
     cohesions,
@@ -46,6 +48,10 @@ class Head:
     def closeness(self, near: Similarities) -> Float[Tensor, "batch classes"]:
         """How near a batch is to each class (cosine)."""
         return closeness_of(near, self.values, self.alike, self.options)
+
+    def best(self, parts: Parts, near: Similarities, barred: Bool[Tensor, "batch classes"] | None = None) -> Best:
+        """What speaks for the best class of each query that is not barred."""
+        return best_of(parts, self.closeness(near), self.options, barred)
 
     def to(self, device: str) -> "Head":
         """The same on another device."""

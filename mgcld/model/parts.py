@@ -163,6 +163,37 @@ def closeness(
     return (coarse + fine) / 2
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Best:
+    """What speaks for each query's best class."""
+
+    closeness: Float[Tensor, " batch"]
+    """To the class's shots (cosine)."""
+    contrast: Float[Tensor, " batch"]
+    """What the contrast says of the class: the mean of both grains, as far as it counts in the logits; 0 where it is
+    not centred, and so has no level of its own."""
+
+
+def best_of(
+    parts: Parts,
+    near: Float[Tensor, "batch classes"],
+    options: MethodOptions,
+    barred: Bool[Tensor, "batch classes"] | None = None,
+) -> Best:
+    """Of the class with the highest logit; a barred class is as if it were not there. `near` is the closeness."""
+    logits = total(parts, options)
+    logits = logits if barred is None else logits.masked_fill(barred, -torch.inf)
+    best = logits.argmax(1, keepdim=True)
+    scale = options.contrast_scale * float(options.centred) / 2
+    contrast = scale * (parts.coarse_contrast + parts.fine_contrast)
+    return Best(near.gather(1, best)[:, 0], contrast.gather(1, best)[:, 0])
+
+
+def joined(*bests: Best) -> Best:
+    """Several batches as one."""
+    return Best(torch.cat([b.closeness for b in bests]), torch.cat([b.contrast for b in bests]))
+
+
 def singly(near: Similarities) -> Float[Tensor, "batch shots"]:
     """How near each query is to each shot, as if every shot were a class of its own (cosine)."""
     return (near.coarse + near.fine) / 2

@@ -7,15 +7,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mgcld.model.cache import Keys
-from mgcld.model.calibration import DEFAULT_TEMPERATURE, Calibration, fitted_temperature, known_threshold
+from mgcld.model.calibration import DEFAULT_TEMPERATURE, Calibration, fitted_temperature, fitted_unknown
 from mgcld.model.contrast import Explanations
 from mgcld.model.head import Head
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import similarities, total
+from mgcld.model.parts import Best, best_of, joined, similarities, total
 from mgcld.training.fit import head, trained
 from mgcld.training.leave_one_out import LeftOut, leave_one_out, selected
-from mgcld.training.material import Material
+from mgcld.training.material import Material, Others
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,8 +33,8 @@ class Fitting:
     """What goes in: features only, no recording."""
 
     material: Material
-    background: Keys | None
-    foreign: Keys
+    background: Others | None
+    foreign: Others
     """Generated sounds that belong to no class."""
     explanations: Explanations
     alignment: Float[Tensor, "audio text"]
@@ -57,22 +56,22 @@ class Fitting:
         made = head(fusion, self.material, self.explanations, options)
         return Fitted(made, self._calibration(asked, made), asked)
 
+    @torch.no_grad()
     def _calibration(self, asked: LeftOut | None, made: Head) -> Calibration:
+        values, options = self.material.values, made.options
+        foreign = [self._heard(made, others) for others in (self.foreign, self.background) if others is not None]
         own, temperature = None, DEFAULT_TEMPERATURE
         if asked is not None:
-            truth = self.material.labels[asked.shots]
-            own = asked.near[torch.arange(len(truth)), truth]
+            parts, truth = asked.parts[options.steps], self.material.labels[asked.shots]
+            own = best_of(parts, asked.near, options)
             if self.material.classes > 1:
-                temperature = fitted_temperature(total(asked.parts[made.options.steps], made.options), truth)
-        threshold, width = known_threshold(own, self._foreign_closeness(made))
-        return Calibration(temperature, threshold, width)
+                temperature = fitted_temperature(total(parts, options), truth)
+                foreign.append(best_of(parts, asked.near, options, values[asked.shots] > 0))
+        elif self.material.classes > 1:
+            parts = made.parts(self.material.near, self.material.keys, self.material.caption)
+            foreign.append(made.best(parts, self.material.near, values > 0))
+        return fitted_unknown(own, joined(*foreign), temperature)
 
-    @torch.no_grad()
-    def _foreign_closeness(self, made: Head) -> Float[Tensor, " others"]:
-        """How near sounds that are no class come: generated noise, background, each shot to the classes not its own."""
-        others = [self.foreign] + ([] if self.background is None else [self.background])
-        near = [made.closeness(similarities(o, self.material.keys, made.options)).amax(1) for o in others]
-        if self.material.classes > 1:
-            between = made.closeness(self.material.near)
-            near.append(between.masked_fill(made.values > 0, -1.0).amax(1))
-        return torch.cat(near)
+    def _heard(self, made: Head, others: Others) -> Best:
+        near = similarities(others.keys, self.material.keys, made.options)
+        return made.best(made.parts(near, others.keys, others.caption), near)

@@ -45,6 +45,15 @@ class Material:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Others:
+    """Sounds that are none of the classes."""
+
+    keys: Keys
+    caption: Float[Tensor, "others text"]
+    """Unit rows."""
+
+
 def material(
     keys: Keys,
     caption: Float[Tensor, "shots text"],

@@ -10,17 +10,18 @@ from jaxtyping import Int
 from torch import Tensor
 
 from mgcld import __version__
+from mgcld.data import AudioFeatures
 from mgcld.errors import SupportSetError
 from mgcld.interfaces import AudioSource, Explainer
 from mgcld.model.adapter import Adapter, Provenance
-from mgcld.model.cache import Keys, keys_of
+from mgcld.model.cache import keys_of
 from mgcld.model.contrast import Explanations
 from mgcld.model.listen import Listener
 from mgcld.model.options import MethodOptions
 from mgcld.training.fitting import Fitting
 from mgcld.training.foreign import foreign_windows
 from mgcld.training.leave_one_out import LeftOut
-from mgcld.training.material import Material, material
+from mgcld.training.material import Material, Others, material
 from mgcld.training.reporting.background import Heard, hear_file
 from mgcld.training.reporting.compose import Trained, report_of
 from mgcld.training.reporting.plain import summary
@@ -80,16 +81,15 @@ class Trainer:
     ) -> tuple[Adapter, LeftOut | None]:
         """Make an adapter of shots that were heard already; `sentences` explain `names`, one by one."""
         heard = _material(shots, names, self.options)
-        background_keys = None if background is None else keys_of(background.audio, self.options)
+        others = None if background is None else _others(background.audio, background.caption, self.options)
         explanations = self._embedded(sentences)
         alignment = self.listener.encoder.alignment
-        fitted = Fitting(heard, background_keys, self._foreign(), explanations, alignment, self.options).run(
-            self.progress
-        )
+        fitting = Fitting(heard, others, self._foreign(), explanations, alignment, self.options)
+        fitted = fitting.run(self.progress)
         adapter = Adapter(
             classes=tuple(names),
             keys=heard.keys,
-            background=background_keys,
+            background=None if others is None else others.keys,
             head=fitted.head,
             sentences=tuple(tuple(own) for own in sentences),
             calibration=fitted.calibration,
@@ -136,9 +136,9 @@ class Trainer:
             lambda windows: self.progress("background", windows, 0),
         )
 
-    def _foreign(self) -> Keys:
-        encoder = self.listener.encoder
-        return keys_of(self.listener(foreign_windows(encoder.sample_rate, self.window_seconds)).audio, self.options)
+    def _foreign(self) -> Others:
+        heard = self.listener(foreign_windows(self.listener.encoder.sample_rate, self.window_seconds))
+        return _others(heard.audio, heard.caption, self.options)
 
     def _embedded(self, sentences: Sequence[Sequence[str]]) -> Explanations:
         rows = [self.listener.encoder.embed_text(list(own)) for own in sentences]
@@ -155,6 +155,10 @@ class Trainer:
             self.progress(what, done, of)
 
         return step
+
+
+def _others(audio: AudioFeatures, caption: Tensor, options: MethodOptions) -> Others:
+    return Others(keys_of(audio, options), torch.nn.functional.normalize(caption.float(), dim=-1))
 
 
 def _material(shots: Shots, names: Sequence[str], options: MethodOptions) -> Material:
