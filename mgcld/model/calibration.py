@@ -5,8 +5,8 @@ Two groups of windows are known at training: the class's own recordings, left ou
 (those recordings again with their own class left out, `_background`, generated noise). The familiarity f = c + ρ s,
 with threshold and width, tells them apart:
     P(known) = sigmoid((f - threshold) / width) * sigmoid((c - closeness to the nearest background shot) / width)
-ρ, threshold and width are those of least cross entropy plus a prior, a miss weighing MISS_WEIGHT false alarms. The
-prior counts as much as a few recordings: with one shot a class, where nothing can be left out, it is all there is.
+ρ, threshold and width are those of least cross entropy plus a prior, both groups weighing alike. The prior counts
+as much as a few recordings: with one shot a class, where nothing can be left out, it is all there is.
 A window without any sound is always unknown.
 """
 
@@ -18,13 +18,11 @@ from torch import Tensor
 
 from mgcld.model.parts import Best
 
-MISS_WEIGHT = 2.0
-"""Of a miss against a false alarm: most foreign sounds at training are other classes of one user, harder than life."""
-LONE_SHARE = 0.25
+LONE_SHARE = 0.3
 """Where the prior has the threshold: so far from the foreign sounds' median familiarity to 1."""
 THRESHOLD_SPREAD = 0.1
 """Standard deviation of the prior (cosine)."""
-WIDTH, WIDTH_SPREAD = 0.07, 0.5
+WIDTH, WIDTH_SPREAD = 0.1, 0.7
 """Middle of the prior for the width (cosine), and its standard deviation in nats."""
 WIDTHS = (0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.085, 0.1, 0.125, 0.15, 0.2)
 """To choose from: below, a probability would be a yes or a no; above, it would say nothing."""
@@ -74,7 +72,7 @@ def _fitted(own: Best | None, foreign: Best, given: Calibration) -> tuple[float,
         inside = given.familiarity(own).double().cpu()
         misses = torch.nn.functional.softplus((thresholds - inside) / widths).mean(-1)
         alarms = torch.nn.functional.softplus((outside - thresholds) / widths).mean(-1)
-        cost = cost + len(inside) * (MISS_WEIGHT * misses + alarms)
+        cost = cost + len(inside) * (misses + alarms)
     best = int(cost.argmin())
     threshold, width = float(thresholds.flatten()[best // len(WIDTHS)]), WIDTHS[best % len(WIDTHS)]
     return float(cost.min()), Calibration(given.temperature, threshold, width, given.contrast_weight)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,16 +9,19 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mgcld.model.calibration import (
-    NARROWEST,
-    REACH,
-    WIDEST,
+    CONTRAST_WEIGHT,
+    LONE_SHARE,
+    WIDTH,
+    WIDTHS,
     Calibration,
     fitted_temperature,
-    known_threshold,
+    fitted_unknown,
     probabilities,
 )
+from mgcld.model.options import MGCL_PLUS
+from mgcld.model.parts import Best, Parts, best_of, joined
 
-CALIBRATION = Calibration(temperature=6.0, threshold=0.5, width=0.05)
+CALIBRATION = Calibration(temperature=6.0, threshold=0.5, width=0.05, contrast_weight=0.5)
 CLOSENESS = st.floats(-1, 1, width=32)
 
 
@@ -27,11 +31,13 @@ def asked(
     background: list[float] | None = None,
     silent: list[bool] | None = None,
     logits: list[list[float]] | None = None,
+    contrast: list[float] | None = None,
     calibration: Calibration = CALIBRATION,
 ) -> tuple[Tensor, Tensor]:
+    best = torch.tensor(near).amax(1)
     return probabilities(
         torch.tensor(logits or near),
-        torch.tensor(near),
+        Best(best, torch.zeros_like(best) if contrast is None else torch.tensor(contrast)),
         None if background is None else torch.tensor(background),
         torch.tensor(silent or [False] * len(near)),
         calibration,
@@ -44,7 +50,7 @@ def asked(
     background=st.none() | st.lists(CLOSENESS, min_size=5, max_size=5),
     silent=st.lists(st.booleans(), min_size=5, max_size=5),
     temperature=st.floats(1, 64),
-    width=st.floats(NARROWEST, WIDEST),
+    width=st.floats(min(WIDTHS), max(WIDTHS)),
 )
 def test_probabilities_sum_to_1_with_unknown(
     near: list[list[float]], background: list[float] | None, silent: list[bool], temperature: float, width: float
@@ -100,6 +106,10 @@ def test_among_known_classes_the_temperature_sharpens_the_logits() -> None:
         assert (p[0] / (1 - unknown[0])).numpy() == pytest.approx(powers / powers.sum(), abs=1e-5)
 
 
+def bests(closeness: Tensor, contrast: Tensor | None = None) -> Best:
+    return Best(closeness, torch.zeros_like(closeness) if contrast is None else contrast)
+
+
 @pytest.mark.parametrize(("own", "foreign"), [((0.8, 0.03), (0.3, 0.03)), ((0.6, 0.1), (0.4, 0.1))])
 def test_the_threshold_lies_between_own_and_foreign_sounds(
     own: tuple[float, float], foreign: tuple[float, float]
@@ -107,35 +117,88 @@ def test_the_threshold_lies_between_own_and_foreign_sounds(
     rng = np.random.default_rng(0)
     inside = torch.tensor(rng.normal(*own, 60), dtype=torch.float32)
     outside = torch.tensor(rng.normal(*foreign, 40), dtype=torch.float32)
-    threshold, width = known_threshold(inside, outside)
-    assert foreign[0] < threshold < own[0]
-    assert NARROWEST <= width <= WIDEST
-    _, unknown = asked([[own[0]], [foreign[0]]], calibration=Calibration(8.0, threshold, width))
-    assert unknown[0] < 0.25
-    assert unknown[1] > 0.5
+    found = fitted_unknown(bests(inside), bests(outside), 8.0)
+    assert foreign[0] < found.threshold < own[0]
+    assert found.temperature == 8.0
+    _, unknown = asked([[own[0]], [foreign[0]]], calibration=found)
+    assert unknown[0] < 0.3 < 0.7 < unknown[1]
 
 
-def test_groups_far_apart_leave_the_threshold_within_reach_of_the_own_sounds() -> None:
-    threshold, _ = known_threshold(torch.full((5,), 0.9), torch.full((7,), -0.6))
-    assert threshold == pytest.approx(0.9 - REACH, abs=1e-6)
+def test_the_probability_of_unknown_is_the_share_of_foreign_sounds_there() -> None:
+    """Calibrated: where a third of what comes is foreign, the answer is a third."""
+    rng = np.random.default_rng(1)
+    inside = torch.tensor(rng.normal(0.6, 0.1, 4000), dtype=torch.float32)
+    outside = torch.tensor(rng.normal(0.4, 0.1, 4000), dtype=torch.float32)
+    found = fitted_unknown(bests(inside), bests(outside), 8.0)
+    for low in (0.4, 0.5, 0.6):
+        own, foreign = (int(((group >= low) & (group < low + 0.02)).sum()) for group in (inside, outside))
+        _, unknown = asked([[low + 0.01]], calibration=found)
+        assert float(unknown[0]) == pytest.approx(foreign / (own + foreign), abs=0.06)
 
 
 def test_groups_that_overlap_make_a_wide_border() -> None:
-    spread = torch.linspace(0.2, 0.8, 31)
-    _, wide = known_threshold(spread + 0.05, spread)
-    _, narrow = known_threshold(spread / 10 + 0.8, spread / 10 + 0.5)
-    assert narrow == pytest.approx(NARROWEST)
-    assert wide > 5 * narrow
+    spread = torch.linspace(0.2, 0.8, 61)
+    wide = fitted_unknown(bests(spread + 0.05), bests(spread), 8.0)
+    narrow = fitted_unknown(bests(spread / 10 + 0.8), bests(spread / 10 + 0.5), 8.0)
+    assert wide.width == max(WIDTHS)
+    assert narrow.width <= WIDTH / 2
+
+
+def test_a_contrast_that_tells_the_groups_apart_counts_more_than_one_that_does_not() -> None:
+    rng = np.random.default_rng(2)
+    same = torch.tensor(rng.normal(0.5, 0.1, 80), dtype=torch.float32)
+    noise = torch.tensor(rng.normal(0, 0.2, 80), dtype=torch.float32)
+    told = fitted_unknown(bests(same, noise.abs() + 0.1), bests(same, -noise.abs() - 0.1), 8.0)
+    drowned = fitted_unknown(bests(same + 0.25, noise), bests(same - 0.25, noise.flip(0)), 8.0)
+    assert told.contrast_weight > drowned.contrast_weight
 
 
 def test_single_shots_put_the_threshold_between_foreign_sounds_and_themselves() -> None:
     foreign = torch.linspace(0.1, 0.5, 41)
-    threshold, width = known_threshold(None, foreign)
-    assert float(foreign.quantile(0.9)) < threshold < 1
-    assert width > 0
-    _, unknown = asked([[1.0], [0.3]], calibration=Calibration(8.0, threshold, width))
-    assert unknown[0] < 0.01
-    assert unknown[1] > 0.9
+    found = fitted_unknown(None, bests(foreign), 8.0)
+    assert found.threshold == pytest.approx(0.3 + LONE_SHARE * 0.7, abs=0.01)
+    assert (found.width, found.contrast_weight) == (WIDTH, CONTRAST_WEIGHT)
+    _, unknown = asked([[1.0], [0.3]], calibration=found)
+    assert unknown[0] < 0.02
+    assert unknown[1] > 0.85
+
+
+def test_a_few_recordings_move_the_threshold_less_than_many() -> None:
+    foreign = bests(torch.linspace(0.1, 0.5, 41))
+    alone = fitted_unknown(None, foreign, 8.0).threshold
+    low = torch.full((60,), 0.35)
+    few, many = (fitted_unknown(bests(low[:count]), foreign, 8.0).threshold for count in (2, 60))
+    assert many < few < alone
+
+
+def test_what_the_contrast_says_of_the_best_class_counts() -> None:
+    near = [[0.5, 0.1], [0.5, 0.1], [0.5, 0.1]]
+    _, unknown = asked(near, contrast=[0.1, 0.0, -0.1])
+    odds = [0.5 * share / 0.05 for share in (0.1, 0.0, -0.1)]
+    assert unknown.tolist() == pytest.approx([1 / (1 + math.exp(x)) for x in odds], abs=1e-5)
+
+
+def test_the_best_class_is_that_of_the_highest_logit_that_is_not_barred() -> None:
+    near = torch.tensor([[0.9, 0.2, 0.3, 0.4]] * 2)
+    contrast = torch.tensor([[-0.8, 0.05, 0.0, 0.3], [0.1, 0.0, 0.0, 0.0]])
+    parts = Parts(near, near, contrast, contrast)
+    found = best_of(parts, near, MGCL_PLUS)
+    assert found.closeness.tolist() == pytest.approx([0.4, 0.9])
+    assert found.contrast.tolist() == pytest.approx([0.3, 0.1])
+    barred = torch.tensor([[False, False, False, True], [True, False, False, False]])
+    assert best_of(parts, near, MGCL_PLUS, barred).closeness.tolist() == pytest.approx([0.3, 0.4])
+    uncentred = best_of(parts, near, replace(MGCL_PLUS, centred=False))
+    assert uncentred.contrast.tolist() == [0, 0]
+
+
+def test_batches_are_joined_in_order() -> None:
+    one, other = (
+        Best(torch.tensor([0.1]), torch.tensor([0.2])),
+        Best(torch.tensor([0.3, 0.5]), torch.tensor([0.4, 0.6])),
+    )
+    both = joined(one, other)
+    assert both.closeness.tolist() == pytest.approx([0.1, 0.3, 0.5])
+    assert both.contrast.tolist() == pytest.approx([0.2, 0.4, 0.6])
 
 
 @pytest.mark.parametrize("planted", [1.5, 6.0, 25.0])
