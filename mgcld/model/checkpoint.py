@@ -78,7 +78,7 @@ def load_adapter(path: Path) -> Adapter:
     Raises:
         CheckpointError: there is no such file, or it is not an adapter.
     """
-    help = "make one with: mgcld train --shots ./support -o " + str(path)
+    help = f"make one with: {_TRAIN} {path}"
     try:
         if not path.is_file():
             raise CheckpointError(f"there is no adapter at {path}", help=help)
@@ -86,11 +86,25 @@ def load_adapter(path: Path) -> Adapter:
             metadata: dict[str, str] = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
         notes = json.loads(metadata.get("mgcld", "{}"))
-        if not isinstance(notes, dict) or notes.get("format") != FORMAT:
-            raise CheckpointError(f"{path} is no adapter of this version ({FORMAT})", help=help)
+        _check_format(notes, path)
         return _adapter(tensors, notes)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{path} cannot be read as an adapter: {error}", help=help) from error
+
+
+_TRAIN = "mgcld train --shots ./support -o"
+
+
+def _check_format(notes: Any, path: Path) -> None:
+    found = str(notes.get("format")) if isinstance(notes, dict) else ""
+    if found == FORMAT:
+        return
+    if found.startswith("mgcld-adapter/"):
+        raise CheckpointError(
+            f"{path} was made by another version of mgcld: its format is {found}, not {FORMAT}",
+            help=f"train it again, on the same recordings: {_TRAIN} {path}",
+        )
+    raise CheckpointError(f"{path} is no adapter", help=f"make one with: {_TRAIN} {path}")
 
 
 def check_encoder(adapter: Adapter, encoder: Encoder) -> None:

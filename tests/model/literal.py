@@ -1,11 +1,12 @@
-"""The paper's equations 1-21 once more, one number at a time, in plain Python and float64.
+"""The paper's equations 1-21 once more, and what mgcl+ puts in their place, one number at a time, in plain Python.
 
-Written from the equations, not from `mgcld.model`: slow, and nothing is shared with what it is compared to.
+Written from the equations, not from `mgcld.model`: slow, in float64, and nothing is shared with what it is compared to.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -23,17 +24,19 @@ class Reading:
     uniform: bool = True
     """Each audio segment carries the same mass; else what the encoder says."""
     summed: bool = True
-    """Over the shots of a class; else their mean."""
+    """The affinities to the shots of a class; else the closeness to their mean."""
     softmax: float | None = None
     """Eq. 14 by a softmax of this temperature; else the similarities themselves, clamped."""
+    centred: bool = False
+    """The contrast of a class is read against what it says of the support set."""
     contrast_scale: float = 1.0
 
 
 PAPER = Reading()
-BETTER = Reading(uniform=False, summed=False, softmax=0.1, contrast_scale=0.25)
+BETTER = Reading(alpha=1.0, uniform=False, summed=False, softmax=0.1, centred=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sound:
     """One window or one shot."""
 
@@ -79,10 +82,11 @@ def plan(cost: Matrix, p: Sequence[float] | Vector, q: Sequence[float] | Vector,
     """T* = Diag(k1) exp(-C / eps) Diag(k2) (8), until k1 stands still."""
     kernel = np.exp(-cost / epsilon)
     k1, k2 = np.zeros(len(p)), np.ones(len(q))
-    for _ in range(100_000):
+    for _ in range(10_000):
         before = k1
-        k1 = np.asarray(p) / (kernel @ k2)
-        k2 = np.asarray(q) / (kernel.T @ k1)
+        for _ in range(10):
+            k1 = np.asarray(p) / (kernel @ k2)
+            k2 = np.asarray(q) / (kernel.T @ k1)
         if np.allclose(k1, before, rtol=1e-12, atol=0):
             break
     return np.diag(k1) @ kernel @ np.diag(k2)
@@ -102,21 +106,19 @@ def mass(sound: Sound, reading: Reading) -> list[float]:
     return [1 / len(sound.segments)] * len(sound.segments) if reading.uniform else sound.mass
 
 
-def gathered(affinities: Sequence[float], labels: Sequence[int], classes: int, reading: Reading) -> Vector:
+def gathered(affinities: Sequence[float], labels: Sequence[int], classes: int) -> Vector:
     """sum_i M_i V_i (2, 11)."""
     v = one_hot(labels, classes)
     pro = np.zeros(classes)
     for j in range(classes):
         pro[j] = sum(m * v[i][j] for i, m in enumerate(affinities))
-        if not reading.summed:
-            pro[j] /= sum(v[i][j] for i in range(len(labels)))
     return pro
 
 
 def pro_ckc(test: Sound, shots: Sequence[Sound], labels: Sequence[int], classes: int, reading: Reading) -> Vector:
     """(1) (2)."""
     affinities = [phi(cos(coarse(test), coarse(shot)), reading.beta) for shot in shots]
-    return gathered(affinities, labels, classes, reading)
+    return gathered(affinities, labels, classes)
 
 
 def pro_fkc(test: Sound, shots: Sequence[Sound], labels: Sequence[int], classes: int, reading: Reading) -> Vector:
@@ -125,7 +127,7 @@ def pro_fkc(test: Sound, shots: Sequence[Sound], labels: Sequence[int], classes:
     for shot in shots:
         p, q = mass(test, reading), mass(shot, reading)
         affinities.append(phi(sim_ot(test.segments, shot.segments, p, q, reading.epsilon), reading.beta))
-    return gathered(affinities, labels, classes, reading)
+    return gathered(affinities, labels, classes)
 
 
 def shares(sims: Sequence[float], reading: Reading) -> list[float]:
@@ -163,16 +165,110 @@ def pro_fcc(test: Sound, explanations: Sequence[Sequence[Vector]], weights: Weig
     return np.array(pro)
 
 
-def pro_total(
-    test: Sound,
+Kernel = Callable[[Sound, Sound, Reading], float]
+
+
+def coarse_kernel(one: Sound, other: Sound, reading: Reading) -> float:
+    """One number of M^c_affi (1), between any two sounds."""
+    return phi(cos(coarse(one), coarse(other)), reading.beta)
+
+
+@cache
+def fine_kernel(one: Sound, other: Sound, reading: Reading) -> float:
+    """One number of M^f_affi (10), between any two sounds."""
+    p, q = mass(one, reading), mass(other, reading)
+    return phi(sim_ot(one.segments, other.segments, p, q, reading.epsilon), reading.beta)
+
+
+def cohesion(kernel: Kernel, own: Sequence[Sound], reading: Reading) -> float:
+    """The length of the mean of a class's shots, seen as vectors whose products are the kernel."""
+    products = [kernel(one, other, reading) for one in own for other in own]
+    return math.sqrt(sum(products) / len(products))
+
+
+def closeness(kernel: Kernel, test: Sound, own: Sequence[Sound], reading: Reading) -> float:
+    """The x at which phi(x) is the product of a sound with that mean, made as long as 1; -1 if there are no shots."""
+    if not own:
+        return -1.0
+    product = sum(kernel(test, shot, reading) for shot in own) / len(own)
+    x = 1 + math.log(product / cohesion(kernel, own, reading)) / reading.beta
+    return max(x, -1.0)
+
+
+def closenesses(
+    kernel: Kernel, test: Sound, shots: Sequence[Sound], labels: Sequence[int], classes: int, reading: Reading
+) -> Vector:
+    """To each class."""
+    members = [[shot for shot, label in zip(shots, labels, strict=True) if label == j] for j in range(classes)]
+    return np.array([closeness(kernel, test, own, reading) for own in members])
+
+
+def centre(said: Sequence[Vector], labels: Sequence[int], classes: int) -> Vector:
+    """The mean over the classes of the mean over the class's shots of what was said of each shot."""
+    means = []
+    for j in range(classes):
+        own = [said[i] for i, label in enumerate(labels) if label == j]
+        means.append(sum(own[1:], start=own[0]) / len(own))
+    return sum(means[1:], start=means[0]) / classes
+
+
+def centres(
     shots: Sequence[Sound],
     labels: Sequence[int],
     explanations: Sequence[Sequence[Vector]],
     weights: Weights,
     reading: Reading,
-) -> Vector:
-    """alpha Pro_cache (12) + Pro_contrast (20) (21)."""
+) -> tuple[Vector, Vector]:
+    """What Pro_ccc and Pro_fcc are read against: 0 in the paper."""
     classes = len(explanations)
-    cache = pro_ckc(test, shots, labels, classes, reading) + pro_fkc(test, shots, labels, classes, reading)
-    contrast = pro_ccc(test, explanations, weights, reading) + pro_fcc(test, explanations, weights, reading)
+    if not reading.centred:
+        return np.zeros(classes), np.zeros(classes)
+    coarse = [pro_ccc(shot, explanations, weights, reading) for shot in shots]
+    fine = [pro_fcc(shot, explanations, weights, reading) for shot in shots]
+    return centre(coarse, labels, classes), centre(fine, labels, classes)
+
+
+def said_by_cache(
+    test: Sound, shots: Sequence[Sound], labels: Sequence[int], classes: int, reading: Reading
+) -> tuple[Vector, Vector]:
+    """Pro_ckc and Pro_fkc, or the closenesses in their place."""
+    if reading.summed:
+        return pro_ckc(test, shots, labels, classes, reading), pro_fkc(test, shots, labels, classes, reading)
+    coarse = closenesses(coarse_kernel, test, shots, labels, classes, reading)
+    return coarse, closenesses(fine_kernel, test, shots, labels, classes, reading)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Pro_ckc, Pro_fkc, Pro_ccc and Pro_fcc, or what mgcl+ says in their place."""
+
+    coarse_cache: Vector
+    fine_cache: Vector
+    coarse_contrast: Vector
+    fine_contrast: Vector
+
+
+def parts(
+    windows: Sequence[Sound],
+    shots: Sequence[Sound],
+    labels: Sequence[int],
+    explanations: Sequence[Sequence[Vector]],
+    weights: Weights,
+    reading: Reading,
+) -> list[Parts]:
+    """What is said of each window."""
+    coarse_centre, fine_centre = centres(shots, labels, explanations, weights, reading)
+    said = []
+    for test in windows:
+        ckc, fkc = said_by_cache(test, shots, labels, len(explanations), reading)
+        ccc = pro_ccc(test, explanations, weights, reading) - coarse_centre
+        fcc = pro_fcc(test, explanations, weights, reading) - fine_centre
+        said.append(Parts(ckc, fkc, ccc, fcc))
+    return said
+
+
+def pro_total(said: Parts, reading: Reading) -> Vector:
+    """alpha Pro_cache (12) + Pro_contrast (20) (21)."""
+    cache = said.coarse_cache + said.fine_cache
+    contrast = said.coarse_contrast + said.fine_contrast
     return reading.alpha * cache + reading.contrast_scale * contrast

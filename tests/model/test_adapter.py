@@ -1,17 +1,19 @@
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 
 import literal
 import numpy as np
 import pytest
 import torch
 from literal import BETTER, PAPER, Reading
-from worlds import BATCH, CLASSES, LABELS, adapter, converged, world
+from worlds import BATCH, LABELS, adapter, converged, world
 
 from mgcld.data import AudioFeatures, Features
 from mgcld.model import options
 from mgcld.model.cache import marginals
+from mgcld.model.contrast import Explanations
+from mgcld.model.head import head_of
 from mgcld.model.options import MGCL_PLUS, MethodOptions
-from mgcld.model.parts import query_of
+from mgcld.model.parts import query_of, similarities
 
 LOUD = torch.zeros(BATCH, dtype=torch.bool)
 MODES = pytest.mark.parametrize(
@@ -28,13 +30,9 @@ def row(features: Features, i: int) -> Features:
 def test_a_prediction_shows_what_each_part_says(given: MethodOptions, reading: Reading) -> None:
     made = world(2)
     predictions = adapter(2, converged(given)).predict(made.features, LOUD)
-    for window, prediction in zip(made.windows, predictions, strict=True):
-        wanted = {
-            "coarse_cache": literal.pro_ckc(window, made.shots, LABELS, CLASSES, reading),
-            "fine_cache": literal.pro_fkc(window, made.shots, LABELS, CLASSES, reading),
-            "coarse_contrast": literal.pro_ccc(window, made.explanations, made.weights, reading),
-            "fine_contrast": literal.pro_fcc(window, made.explanations, made.weights, reading),
-        }
+    said = literal.parts(made.windows, made.shots, LABELS, made.explanations, made.weights, reading)
+    for prediction, parts in zip(predictions, said, strict=True):
+        wanted = asdict(parts)
         assert set(prediction.parts) == set(wanted)
         for name, logits in wanted.items():
             assert prediction.parts[name] == pytest.approx(logits, abs=1e-5)
@@ -44,8 +42,9 @@ def test_a_prediction_shows_what_each_part_says(given: MethodOptions, reading: R
 def test_classes_share_what_is_known_by_their_total_logits(given: MethodOptions, reading: Reading) -> None:
     made, trained = world(3), adapter(3, converged(given))
     temperature = trained.calibration.temperature
-    for window, prediction in zip(made.windows, trained.predict(made.features, LOUD), strict=True):
-        logits = literal.pro_total(window, made.shots, LABELS, made.explanations, made.weights, reading)
+    said = literal.parts(made.windows, made.shots, LABELS, made.explanations, made.weights, reading)
+    for parts, prediction in zip(said, trained.predict(made.features, LOUD), strict=True):
+        logits = literal.pro_total(parts, reading)
         shares = np.exp(temperature * (logits - logits.max()))
         known = 1 - prediction.unknown
         assert known > 0
@@ -65,7 +64,7 @@ def test_the_nearest_background_shot_counts() -> None:
             p, q = literal.mass(window, PAPER), literal.mass(shot, PAPER)
             coarse = literal.cos(literal.coarse(window), literal.coarse(shot))
             fine = literal.sim_ot(window.segments, shot.segments, p, q, 0.1)
-            near.append(1 + np.log((literal.phi(coarse, 5.0) + literal.phi(fine, 5.0)) / 2) / 5.0)
+            near.append((coarse + fine) / 2)
         assert float(found[b]) == pytest.approx(max(near), abs=1e-5)
 
 
@@ -112,24 +111,23 @@ def test_moving_an_adapter_leaves_the_first_where_it_was() -> None:
     trained = adapter()
     before = trained.predict(world().features, LOUD)
     moved = trained.to("meta")
-    assert {weight.device.type for weight in moved.fusion.parameters()} == {"meta"}
-    assert moved.keys.fine.device.type == moved.explanations.rows.device.type == moved.values.device.type == "meta"
+    assert {weight.device.type for weight in moved.head.fusion.parameters()} == {"meta"}
+    held = moved.keys, moved.background, moved.head.explanations, moved.head.alike, moved.head.centre
+    tensors = [getattr(record, field.name) for record in held if record is not None for field in fields(record)]
+    assert {tensor.device.type for tensor in (moved.values, *tensors)} == {"meta"}
+    assert len(tensors) == 3 + 3 + 2 + 2 + 2
     assert trained.predict(world().features, LOUD) == before
 
 
-def test_one_class_with_one_shot_is_enough() -> None:
-    made, trained = world(10), adapter(10)
+@pytest.mark.parametrize("given", [options.PAPER, options.MGCL_PLUS])
+def test_one_class_with_one_shot_is_enough(given: MethodOptions) -> None:
+    made, trained = world(10), adapter(10, given)
     first = torch.tensor([0])
-    alone = replace(
-        trained,
-        classes=("boiler alarm",),
-        keys=trained.keys[first],
-        values=torch.ones(1, 1),
-        explanations=replace(
-            trained.explanations, rows=trained.explanations.rows[:1], weights=trained.explanations.weights[:1]
-        ),
-        background=None,
-    )
+    keys, explained = trained.keys[first], trained.head.explanations
+    explained = Explanations(explained.rows[:1], explained.weights[:1])
+    own = similarities(keys, keys, given)
+    head = head_of(trained.head.fusion, explained, keys, made.shot_caption[:1], torch.ones(1, 1), own, given)
+    alone = replace(trained, classes=("boiler alarm",), keys=keys, head=head, background=None)
     for prediction in alone.predict(made.features, LOUD):
         assert prediction.p[0] + prediction.unknown == pytest.approx(1, abs=1e-6)
 

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 
 import literal
@@ -9,16 +10,21 @@ from worlds import CLASSES, LABELS, SHOTS, World, converged, world
 
 import mgcld.model.cache
 from mgcld.model import options
-from mgcld.model.cache import Keys, affinity, coarse_similarity, evidence, fine_similarity, marginals
+from mgcld.model.cache import Keys, affinity, evidence, fine_similarity, marginals
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import cache_logits, closeness, similarities
+from mgcld.model.parts import cache_logits, cohesions, similarities
 
 MODES = pytest.mark.parametrize(
     ("given", "reading"),
     [
         pytest.param(options.PAPER, PAPER, id="paper"),
         pytest.param(options.MGCL_PLUS, BETTER, id="mgcl+"),
-        pytest.param(replace(options.PAPER, cache_sum="mean"), replace(PAPER, summed=False), id="mean over shots"),
+        pytest.param(replace(options.PAPER, cache="closeness"), replace(PAPER, summed=False), id="closeness"),
+        pytest.param(
+            replace(options.MGCL_PLUS, beta=2.0, epsilon=0.3),
+            replace(BETTER, beta=2.0, epsilon=0.3),
+            id="closeness, beta 2, epsilon 0.3",
+        ),
         pytest.param(
             replace(options.PAPER, marginals="encoder"), replace(PAPER, uniform=False), id="encoder's marginals"
         ),
@@ -28,20 +34,31 @@ MODES = pytest.mark.parametrize(
 )
 
 
-def logits(made: World, given: MethodOptions, masked: torch.Tensor | None = None) -> tuple[np.ndarray, np.ndarray]:
-    near = similarities(made.query, made.keys, given)
-    coarse, fine = cache_logits(near, made.values, given, masked)
+def logits(
+    made: World,
+    given: MethodOptions,
+    masked: torch.Tensor | None = None,
+    only: Sequence[int] = range(SHOTS),
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the cache says of the windows, with a mask or with some of the shots only."""
+    chosen = torch.tensor(only)
+    keys, values = made.keys[chosen], made.values[chosen]
+    alike = cohesions(similarities(keys, keys, given), values, given, masked)
+    coarse, fine = cache_logits(similarities(made.query, keys, given), values, alike, given, masked)
     return coarse.numpy(), fine.numpy()
 
 
 @MODES
 @pytest.mark.parametrize("seed", range(3))
-def test_the_cache_is_what_equations_1_to_11_say(seed: int, given: MethodOptions, reading: Reading) -> None:
+def test_the_cache_is_what_equations_1_to_11_or_the_closeness_say(
+    seed: int, given: MethodOptions, reading: Reading
+) -> None:
     made = world(seed)
     coarse, fine = logits(made, converged(given))
     for b, window in enumerate(made.windows):
-        assert coarse[b] == pytest.approx(literal.pro_ckc(window, made.shots, LABELS, CLASSES, reading), abs=1e-5)
-        assert fine[b] == pytest.approx(literal.pro_fkc(window, made.shots, LABELS, CLASSES, reading), abs=1e-5)
+        wanted = literal.said_by_cache(window, made.shots, LABELS, CLASSES, reading)
+        assert coarse[b] == pytest.approx(wanted[0], abs=1e-5)
+        assert fine[b] == pytest.approx(wanted[1], abs=1e-5)
 
 
 @pytest.mark.parametrize("given", [options.PAPER, options.MGCL_PLUS])
@@ -102,17 +119,17 @@ def test_affinity_is_1_at_the_same_direction_and_falls_with_beta() -> None:
 
 
 @pytest.mark.parametrize("given", [options.PAPER, options.MGCL_PLUS])
-def test_a_masked_key_is_as_if_it_were_not_there(given: MethodOptions) -> None:
+@pytest.mark.parametrize("hidden", [3, 7], ids=["of three", "of two"])
+def test_a_masked_key_is_as_if_it_were_not_there(given: MethodOptions, hidden: int) -> None:
     made = world(8)
     masked = torch.zeros(len(made.windows), SHOTS, dtype=torch.bool)
-    masked[1, 3] = masked[3, 3] = True
+    masked[1, hidden] = masked[3, hidden] = True
     everything, without = logits(made, given), logits(made, given, masked)
-    rest = torch.tensor([i for i in range(SHOTS) if i != 3])
-    near = similarities(made.query, made.keys[rest], given)
-    removed = cache_logits(near, made.values[rest], given)
+    rest = [i for i in range(SHOTS) if i != hidden]
+    removed = logits(made, given, only=rest)
     for grain in range(2):
         for b in range(len(made.windows)):
-            wanted = removed[grain][b].numpy() if b in (1, 3) else everything[grain][b]
+            wanted = removed[grain][b] if b in (1, 3) else everything[grain][b]
             assert without[grain][b] == pytest.approx(wanted, abs=1e-6)
 
 
@@ -120,27 +137,6 @@ def test_a_class_whose_only_key_is_masked_has_no_evidence() -> None:
     made = world(9)
     masked = torch.zeros(len(made.windows), SHOTS, dtype=torch.bool)
     masked[:, LABELS.index(3)] = True
-    near = similarities(made.query, made.keys, options.MGCL_PLUS)
-    assert not evidence(near.coarse, made.values, options.MGCL_PLUS, masked=masked)[:, 3].any()
-    assert (closeness(near, made.values, options.MGCL_PLUS, masked)[:, 3] == -1).all()
-
-
-@pytest.mark.parametrize("given", [options.PAPER, options.MGCL_PLUS])
-def test_closeness_is_the_mean_affinity_read_as_a_cosine(given: MethodOptions) -> None:
-    made = world(10)
-    near = similarities(made.query, made.keys, given)
-    found = closeness(near, made.values, given)
-    for b in range(len(made.windows)):
-        for j in range(CLASSES):
-            own = [i for i, label in enumerate(LABELS) if label == j]
-            both = [float(grain[b, i]) for grain in (near.coarse, near.fine) for i in own]
-            mean = sum(literal.phi(x, given.beta) for x in both) / len(both)
-            assert float(found[b, j]) == pytest.approx(1 + np.log(mean) / given.beta, abs=1e-5)
-
-
-def test_the_closeness_to_itself_alone_is_1() -> None:
-    coarse = torch.nn.functional.normalize(torch.tensor([[3.0, 4.0, 1.0]]), dim=-1)
-    itself = Keys(coarse, coarse[:, None], torch.ones(1, 1))
-    near = similarities(itself, itself, options.PAPER)
-    assert float(closeness(near, torch.ones(1, 1), options.PAPER)) == pytest.approx(1)
-    assert float(coarse_similarity(itself, itself)) == pytest.approx(1)
+    near = similarities(made.query, made.keys, options.PAPER)
+    assert not evidence(near.coarse, made.values, options.PAPER, masked=masked)[:, 3].any()
+    assert bool((evidence(near.coarse, made.values, options.PAPER, masked=masked)[:, :3] > 0).all())

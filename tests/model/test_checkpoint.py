@@ -1,4 +1,5 @@
 import hashlib
+import itertools
 import json
 import os
 import pickle
@@ -69,7 +70,25 @@ def test_a_loaded_adapter_predicts_the_same_to_the_last_bit(
     assert loaded.predict(features, LOUD) == trained.predict(features, LOUD)
     for name in ("classes", "options", "sentences", "calibration", "provenance"):
         assert getattr(loaded, name) == getattr(trained, name)
-    assert not any(weight.requires_grad for weight in loaded.fusion.parameters())
+    for name in ("alike", "centre"):
+        for grain in ("coarse", "fine"):
+            kept = getattr(getattr(loaded.head, name), grain)
+            assert torch.equal(kept, getattr(getattr(trained.head, name), grain))
+    assert not any(weight.requires_grad for weight in loaded.head.fusion.parameters())
+
+
+def test_cohesion_and_centre_are_kept_apart_grain_by_grain(tmp_path: Path) -> None:
+    trained = adapter(1, MGCL_PLUS)
+    kept = trained.head.alike.coarse, trained.head.alike.fine, trained.head.centre.coarse, trained.head.centre.fine
+    assert not any(torch.allclose(one, other, atol=1e-3) for one, other in itertools.combinations(kept, 2))
+    save_adapter(trained, tmp_path / "a.safetensors")
+    found = load_adapter(tmp_path / "a.safetensors").head
+    assert all(
+        torch.equal(one, other)
+        for one, other in zip(
+            kept, (found.alike.coarse, found.alike.fine, found.centre.coarse, found.centre.fine), strict=True
+        )
+    )
 
 
 def test_the_same_adapter_makes_the_same_file(tmp_path: Path, saved: Path) -> None:
@@ -82,8 +101,8 @@ def test_shots_and_background_may_be_rows_of_one_tensor(tmp_path: Path) -> None:
     trained = adapter()
     rows = torch.arange(len(trained.keys))
     everything = trained.keys[rows]
-    shared = replace(trained, keys=everything[rows[:5]], values=trained.values[:5], background=everything[rows[5:]])
-    sliced = replace(shared, values=trained.values[2:7])
+    head = replace(trained.head, values=trained.values[2:7])
+    sliced = replace(trained, keys=everything[rows[:5]], background=everything[rows[5:]], head=head)
     save_adapter(sliced, tmp_path / "a.safetensors")
     loaded = load_adapter(tmp_path / "a.safetensors")
     assert torch.equal(loaded.values, sliced.values)
@@ -138,13 +157,16 @@ BROKEN: dict[str, Callable[[Path, Path], object]] = {
     "notes that are a list": lambda _, path: save_file({"x": torch.zeros(3)}, path, {"mgcld": "[1, 2]"}),
     "notes that are not JSON": lambda _, path: save_file({"x": torch.zeros(3)}, path, {"mgcld": "{"}),
     "another format": lambda saved, path: _rewritten(
-        saved, path, lambda _, notes: notes.update(format="mgcld-adapter/2")
+        saved, path, lambda _, notes: notes.update(format="mgcld-adapter/99")
     ),
+    "another program's": lambda saved, path: _rewritten(saved, path, lambda _, notes: notes.update(format="other/1")),
     "an option too many": lambda saved, path: _rewritten(
         saved, path, lambda _, notes: notes["options"].update(gamma=1)
     ),
     "no calibration": lambda saved, path: _rewritten(saved, path, lambda _, notes: notes.pop("calibration")),
     "no fusion": lambda saved, path: _rewritten(saved, path, lambda tensors, _: tensors.pop("fusion.w_f.weight")),
+    "no cohesion": lambda saved, path: _rewritten(saved, path, lambda tensors, _: tensors.pop("alike.fine")),
+    "no centre": lambda saved, path: _rewritten(saved, path, lambda tensors, _: tensors.pop("centre.coarse")),
     "no keys": lambda saved, path: _rewritten(saved, path, lambda tensors, _: tensors.pop("keys.fine")),
     "half a background": lambda saved, path: _rewritten(saved, path, lambda tensors, _: tensors.pop("background.fine")),
     "a flat fusion": lambda saved, path: _rewritten(
@@ -161,6 +183,25 @@ def test_what_is_no_adapter_is_a_named_error_with_help(saved: Path, tmp_path: Pa
         load_adapter(path)
     assert str(path) in str(raised.value)
     assert "mgcld train" in raised.value.help
+
+
+def test_an_adapter_of_the_old_format_is_refused_and_says_how_to_train_it_again(saved: Path, tmp_path: Path) -> None:
+    def as_it_was(tensors: dict[str, torch.Tensor], notes: dict[str, Any]) -> None:
+        for name in [name for name in tensors if name.startswith(("alike.", "centre."))]:
+            del tensors[name]
+        for name in ("cache", "centred", "tied", "temperature"):
+            del notes["options"][name]
+        notes["options"]["cache_sum"] = "mean"
+        notes["format"] = "mgcld-adapter/1"
+
+    path = tmp_path / "old.safetensors"
+    _rewritten(saved, path, as_it_was)
+    with pytest.raises(
+        CheckpointError, match=r"old\.safetensors was made by another version.* mgcld-adapter/1, not "
+    ) as it:
+        load_adapter(path)
+    assert "train it again" in it.value.help
+    assert f"mgcld train --shots ./support -o {path}" in it.value.help
 
 
 @settings(deadline=None, max_examples=150)

@@ -8,12 +8,12 @@ from hypothesis import given as given_any
 from hypothesis import settings
 from hypothesis import strategies as st
 from literal import BETTER, PAPER, Reading
-from worlds import LABELS, SENTENCES, TEXT, converged, world
+from worlds import LABELS, SENTENCES, TEXT, converged, head, world
 
 from mgcld.model import options
 from mgcld.model.contrast import Explanations, coarse_contrast, salience
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import Parts, cache_logits, contrast_logits, similarities, total
+from mgcld.model.parts import contrast_logits, similarities, total
 
 MODES = pytest.mark.parametrize(
     ("given", "reading"),
@@ -43,24 +43,22 @@ MIXED = [0.05, -0.04, 0.03, -0.05, 0.02, -0.01, 0.01, -0.005]
 @pytest.mark.parametrize("seed", range(3))
 def test_the_contrast_is_what_equations_13_to_19_say(seed: int, given: MethodOptions, reading: Reading) -> None:
     made = world(seed)
-    coarse, fine = contrast_logits(made.fusion, made.query, made.caption, made.embedded, converged(given))
+    found = contrast_logits(made.fusion, made.query, made.caption, made.embedded, converged(given))
     for b, window in enumerate(made.windows):
         wanted = literal.pro_ccc(window, made.explanations, made.weights, reading)
-        assert coarse[b].numpy() == pytest.approx(wanted, abs=1e-5)
+        assert found.coarse[b].numpy() == pytest.approx(wanted, abs=1e-5)
         wanted = literal.pro_fcc(window, made.explanations, made.weights, reading)
-        assert fine[b].numpy() == pytest.approx(wanted, abs=1e-5)
+        assert found.fine[b].numpy() == pytest.approx(wanted, abs=1e-5)
 
 
 @MODES
 def test_the_total_is_what_equations_20_and_21_say(given: MethodOptions, reading: Reading) -> None:
     made = world(3)
     near = similarities(made.query, made.keys, converged(given))
-    cache = cache_logits(near, made.values, given)
-    contrast = contrast_logits(made.fusion, made.query, made.caption, made.embedded, converged(given))
-    logits = total(Parts(*cache, *contrast), given)
-    for b, window in enumerate(made.windows):
-        wanted = literal.pro_total(window, made.shots, LABELS, made.explanations, made.weights, reading)
-        assert logits[b].numpy() == pytest.approx(wanted, abs=3e-5)
+    logits = total(head(3, converged(given)).parts(near, made.query, made.caption), given)
+    said = literal.parts(made.windows, made.shots, LABELS, made.explanations, made.weights, reading)
+    for b, parts in enumerate(said):
+        assert logits[b].numpy() == pytest.approx(literal.pro_total(parts, reading), abs=3e-5)
 
 
 def explained_by(sims: list[float]) -> Explanations:
@@ -118,12 +116,10 @@ def test_more_padded_sentences_change_nothing(given: MethodOptions) -> None:
     made = world(5)
     pad = torch.nn.functional.pad
     longer = Explanations(pad(made.embedded.rows, (0, 0, 0, 2)), pad(made.embedded.weights, (0, 2)))
-    for one, other in zip(
-        contrast_logits(made.fusion, made.query, made.caption, made.embedded, given),
-        contrast_logits(made.fusion, made.query, made.caption, longer, given),
-        strict=True,
-    ):
-        assert torch.allclose(one, other, atol=1e-6)
+    found = contrast_logits(made.fusion, made.query, made.caption, made.embedded, given)
+    same = contrast_logits(made.fusion, made.query, made.caption, longer, given)
+    assert torch.allclose(same.coarse, found.coarse, atol=1e-6)
+    assert torch.allclose(same.fine, found.fine, atol=1e-6)
 
 
 def test_the_contrast_teaches_all_three_matrices() -> None:
@@ -131,8 +127,8 @@ def test_the_contrast_teaches_all_three_matrices() -> None:
     fusion = made.fusion.requires_grad_()
     for given in (options.PAPER, options.MGCL_PLUS, replace(options.PAPER, plan_gradient="unrolled")):
         fusion.zero_grad()
-        coarse, fine = contrast_logits(fusion, made.query, made.caption, made.embedded, given)
-        torch.nn.functional.cross_entropy(coarse + fine, torch.tensor([0, 3, 1, 2, 0])).backward()
+        found = contrast_logits(fusion, made.query, made.caption, made.embedded, given)
+        torch.nn.functional.cross_entropy(found.coarse + found.fine, torch.tensor([0, 3, 1, 2, 0])).backward()
         for weight in fusion.parameters():
             assert weight.grad is not None
             assert weight.grad.isfinite().all()
@@ -145,7 +141,7 @@ def test_the_gradient_through_the_plan_is_an_option() -> None:
     for gradient in ("detached", "unrolled"):
         fusion = made.fusion.requires_grad_()
         given = replace(options.PAPER, plan_gradient=gradient)
-        _, fine = contrast_logits(fusion, made.query, made.caption, made.embedded, given)
+        fine = contrast_logits(fusion, made.query, made.caption, made.embedded, given).fine
         fine[:, 0].sum().backward()
         assert fusion.w_f.weight.grad is not None
         gradients.append(fusion.w_f.weight.grad)

@@ -7,8 +7,9 @@ from mgcld.model.options import MGCL_PLUS, PAPER, PRESETS, MethodOptions
 
 def test_paper_is_what_is_printed() -> None:
     assert (PAPER.beta, PAPER.alpha, PAPER.steps, PAPER.learning_rate) == (5.0, 1.1, 20, 1e-4)
-    assert (PAPER.marginals, PAPER.cache_sum, PAPER.salience, PAPER.self_match) == ("uniform", "sum", "clamped", "keep")
-    assert (PAPER.contrast_scale, PAPER.selected) == (1.0, False)
+    assert (PAPER.marginals, PAPER.cache, PAPER.salience, PAPER.self_match) == ("uniform", "sum", "clamped", "keep")
+    assert (PAPER.contrast_scale, PAPER.temperature, PAPER.without) == (1.0, 1.0, "")
+    assert not (PAPER.selected or PAPER.centred or PAPER.tied)
 
 
 def test_paper_is_read_as_section_8_of_our_notes_says_where_nothing_is_printed() -> None:

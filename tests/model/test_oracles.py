@@ -14,7 +14,7 @@ from worlds import AUDIO, CLASSES, LABELS, converged, world
 from mgcld.model.cache import Keys, fine_similarity, marginals
 from mgcld.model.contrast import Explanations, Fusion, coarse_contrast
 from mgcld.model.options import MGCL_PLUS, PAPER, MethodOptions
-from mgcld.model.parts import cache_logits, contrast_logits, similarities
+from mgcld.model.parts import Cohesion, cache_logits, contrast_logits, similarities
 from mgcld.model.transport import cosines, transport_plan
 
 MODES = pytest.mark.parametrize("options", [converged(PAPER), converged(MGCL_PLUS)], ids=["paper", "mgcl+"])
@@ -73,7 +73,8 @@ def test_6_without_sharpness_the_cache_counts_the_shots() -> None:
     made = world()
     options = replace(PAPER, beta=0.0)
     near = similarities(made.query, made.keys, options)
-    for part in cache_logits(near, made.values, options):
+    nobody_asks = Cohesion(torch.full((1, CLASSES), torch.nan), torch.full((1, CLASSES), torch.nan))
+    for part in cache_logits(near, made.values, nobody_asks, options):
         assert part.numpy() == pytest.approx(np.tile(np.bincount(LABELS, minlength=CLASSES), (5, 1)))
 
 
@@ -116,7 +117,8 @@ def test_9_halves_stay_finite_at_epsilon_one_hundredth(dtype: torch.dtype) -> No
     query, shots = (Keys(k.coarse, k.fine.to(dtype), k.weights) for k in (made.query, made.keys))
     assert fine_similarity(query, shots, options).isfinite().all()
     rows = Explanations(made.embedded.rows.to(dtype), made.embedded.weights)
-    for part in contrast_logits(made.fusion, made.query, made.caption, rows, options):
+    found = contrast_logits(made.fusion, made.query, made.caption, rows, options)
+    for part in (found.coarse, found.fine):
         assert part.dtype == torch.float32
         assert part.isfinite().all()
 

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from mgcld.data import AudioFeatures, Flag, Window
 from mgcld.model.adapter import Adapter, Provenance
-from mgcld.model.cache import keys_of
 from mgcld.model.calibration import Calibration
 from mgcld.model.contrast import Explanations, Fusion
+from mgcld.model.head import head_of
 from mgcld.model.listen import Listener
 from mgcld.model.options import MGCL_PLUS
+from mgcld.model.parts import query_of, similarities
 from mgcld.model.recogniser import Recogniser
 
 
@@ -43,18 +44,18 @@ def window(kind: int, *flags: Flag, valid: int = 80_000) -> Window:
 def trained(encoder: MiniEncoder) -> Adapter:
     """Three classes with one shot each, not trained at all."""
     listener = Listener(encoder, NoCaptioner(encoder))
-    keys = keys_of(listener([window(kind) for kind in range(3)]).audio, MGCL_PLUS)
+    support, caption = query_of(listener([window(kind) for kind in range(3)]), MGCL_PLUS)
     sentences = (("a tone",), ("white noise",), ("knocking",))
     rows = torch.stack([encoder.embed_text(list(each)) for each in sentences])
+    explained = Explanations(rows, torch.ones(3, 1))
+    fusion = Fusion(640, 256).align(encoder.alignment, 0.5).requires_grad_(False)
+    own = similarities(support, support, MGCL_PLUS)
     return Adapter(
         classes=("tone", "noise", "knocks"),
-        options=MGCL_PLUS,
-        keys=keys,
-        values=torch.eye(3),
+        keys=support,
         background=None,
-        explanations=Explanations(rows, torch.ones(3, 1)),
+        head=head_of(fusion, explained, support, caption, torch.eye(3), own, MGCL_PLUS),
         sentences=sentences,
-        fusion=Fusion(640, 256).align(encoder.alignment, 0.5).requires_grad_(False),
         calibration=Calibration(8.0, 0.6, 0.05),
         provenance=Provenance("mini", encoder.weights_hash, "none", 5.0, "0.1.0"),
     )
@@ -102,5 +103,5 @@ def test_a_recogniser_leaves_its_adapter_alone(encoder: MiniEncoder) -> None:
     recogniser = Recogniser(Listener(encoder, NoCaptioner(encoder)), adapter)
     before = recogniser([window(0)])
     with torch.no_grad():
-        adapter.fusion.w_c.weight.zero_()
+        adapter.head.fusion.w_c.weight.zero_()
     assert recogniser([window(0)]) == before

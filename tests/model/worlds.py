@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
+import literal
 import numpy as np
 import torch
-from literal import Sound, Weights, coarse, unit
+from literal import Reading, Sound, Weights, coarse, unit
 from torch import Tensor
 
 from mgcld.data import AudioFeatures, Features
@@ -13,7 +15,9 @@ from mgcld.model.adapter import Adapter, Provenance
 from mgcld.model.cache import Keys, keys_of
 from mgcld.model.calibration import Calibration
 from mgcld.model.contrast import Explanations, Fusion
+from mgcld.model.head import Head
 from mgcld.model.options import MGCL_PLUS, PAPER, MethodOptions
+from mgcld.model.parts import Cohesion, Contrasts
 
 BATCH, SHOTS, CLASSES = 5, 9, 4
 LABELS = (0, 2, 1, 0, 3, 2, 0, 1, 2)
@@ -43,6 +47,10 @@ class World:
     @property
     def keys(self) -> Keys:
         return keys_of(audio_features(self.shots), MGCL_PLUS)
+
+    @property
+    def shot_caption(self) -> Tensor:
+        return tensor([shot.caption for shot in self.shots])
 
     @property
     def values(self) -> Tensor:
@@ -78,18 +86,46 @@ def world(seed: int = 0) -> World:
     )
 
 
+def reading_of(options: MethodOptions) -> Reading:
+    """The same choices for the literal equations."""
+    return Reading(
+        beta=options.beta,
+        alpha=options.alpha,
+        epsilon=options.epsilon,
+        uniform=options.marginals == "uniform",
+        summed=options.cache == "sum",
+        softmax=options.salience_temperature if options.salience == "softmax" else None,
+        centred=options.centred,
+        contrast_scale=options.contrast_scale,
+    )
+
+
+@cache
+def _measured(seed: int, reading: Reading) -> tuple[np.ndarray, ...]:
+    """Cohesion and centre of a world, both grains of each, from the literal equations."""
+    made = world(seed)
+    members = [[shot for shot, label in zip(made.shots, LABELS, strict=True) if label == j] for j in range(CLASSES)]
+    kernels = literal.coarse_kernel, literal.fine_kernel
+    alike = [np.array([literal.cohesion(kernel, own, reading) for own in members]) for kernel in kernels]
+    return (*alike, *literal.centres(made.shots, LABELS, made.explanations, made.weights, reading))
+
+
+def head(seed: int = 0, options: MethodOptions = PAPER) -> Head:
+    """As it should come out of a support set; nothing in it was computed by the code under test."""
+    made = world(seed)
+    rows = [tensor(row[None]) for row in _measured(seed, reading_of(options))]
+    return Head(options, made.values, Cohesion(*rows[:2]), made.embedded, made.fusion, Contrasts(*rows[2:]))
+
+
 def adapter(seed: int = 0, options: MethodOptions = PAPER, *, background: bool = True) -> Adapter:
     made = world(seed)
     others = keys_of(audio_features(world(seed + 1).shots[:BACKGROUNDS]), MGCL_PLUS)
     return Adapter(
         classes=("dog bark", "siren", "Türklingel", "rain"),
-        options=options,
         keys=made.keys,
-        values=made.values,
         background=others if background else None,
-        explanations=made.embedded,
+        head=head(seed, options),
         sentences=tuple(tuple(f"sentence {i}" for i in range(n)) for n in SENTENCES),
-        fusion=made.fusion,
         calibration=Calibration(temperature=7.3, threshold=0.1, width=0.07),
         provenance=Provenance("mini", "0123456789abcdef" * 4, "tags", 5.0, "0.1.0", {"accuracy": 0.75, "skipped": []}),
     )
