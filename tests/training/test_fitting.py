@@ -2,17 +2,30 @@
 
 import itertools
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
 
 from mgcld.model.cache import Keys
-from mgcld.model.contrast import Explanations
+from mgcld.model.contrast import Explanations, coarse_contrast
 from mgcld.model.options import MGCL_PLUS, PAPER, MethodOptions
-from mgcld.model.parts import Parts, cache_logits, contrast_logits, total
-from mgcld.training.fit import new_fusion, trained, training, training_cache
+from mgcld.model.parts import (
+    cache_logits,
+    centre_of,
+    closeness,
+    closenesses,
+    cohesions,
+    contrast_logits,
+    similarities,
+    total,
+)
+from mgcld.training.fit import head, new_fusion, trained, training, training_cache
+from mgcld.training.fitting import Fitted, Fitting
 from mgcld.training.leave_one_out import MOST_ROUNDS, leave_one_out, rounds, selected
-from mgcld.training.material import Material, material
+from mgcld.training.material import Material, Others, material
+
+Initialisation = Literal["aligned", "default"]
 
 AUDIO, TEXT, SEGMENTS, SENTENCES = 11, 7, 5, 3
 unit = torch.nn.functional.normalize
@@ -47,7 +60,7 @@ def test_the_loss_falls(options: MethodOptions) -> None:
 
 
 def test_training_twice_gives_the_same_weights() -> None:
-    for options in (MGCL_PLUS, replace(PAPER, initialisation="default")):
+    for options in (replace(MGCL_PLUS, steps=20), replace(PAPER, initialisation="default")):
         heard, explanations = world([3, 3], options)
         one, two = (trained(alignment(), heard, explanations, options).state_dict() for _ in range(2))
         assert all(torch.equal(one[name], two[name]) for name in one)
@@ -100,31 +113,171 @@ def test_single_shots_leave_nothing_to_ask() -> None:
     assert leave_one_out(alignment(), heard, explanations, MGCL_PLUS) is None
 
 
-def test_an_answer_about_a_left_out_shot_does_not_know_the_shot() -> None:
-    heard, explanations = world([2, 2])
-    options = replace(MGCL_PLUS, selected=False, steps=3)
+@pytest.mark.parametrize("options", [PAPER, MGCL_PLUS], ids=lambda options: options.mode)
+def test_an_answer_about_a_left_out_shot_does_not_know_the_shot(options: MethodOptions) -> None:
+    """Keys, cohesion, centre and weights come from the other shots alone."""
+    heard, explanations = world([3, 2], options)
+    options = replace(options, selected=False, steps=3)
     answers = leave_one_out(alignment(), heard, explanations, options)
     assert answers is not None
-    shot = int(answers.shots[0])
-    rest = [i for i in range(4) if i not in rounds(heard.labels)[0].tolist()]
-    assert shot not in rest
-    alone = heard[torch.tensor(rest)]
-    fusion = trained(alignment(), alone, explanations, options)
-    query = heard[torch.tensor([shot])]
-    near = heard.near[torch.tensor([shot]), torch.tensor(rest)]
-    contrast = contrast_logits(fusion, query.keys, query.caption, explanations, options)
-    expected = total(Parts(*cache_logits(near, alone.values, options), *contrast), options)
-    torch.testing.assert_close(total(answers.parts[3], options)[:1], expected, atol=1e-5, rtol=0)
+    row = 0
+    for left in rounds(heard.labels):
+        rest = torch.tensor([i for i in range(5) if i not in left.tolist()])
+        alone, query = heard[rest], heard[left]
+        assert answers.shots[row : row + len(left)].tolist() == left.tolist()
+        fusion = trained(alignment(), alone, explanations, options)
+        if options.tied:
+            fusion.tie()
+        own, near = similarities(alone.keys, alone.keys, options), similarities(query.keys, alone.keys, options)
+        alike = cohesions(own, alone.values, options)
+        cache = cache_logits(near, alone.values, alike, options)
+        said = contrast_logits(fusion, query.keys, query.caption, explanations, options)
+        of_rest = contrast_logits(fusion, alone.keys, alone.caption, explanations, options)
+        contrast = said.against(centre_of(of_rest, alone.values, options))
+        found = answers.parts[3]
+        wanted = (*cache, contrast.coarse, contrast.fine)
+        for name, part in zip(("coarse_cache", "fine_cache", "coarse_contrast", "fine_contrast"), wanted, strict=True):
+            torch.testing.assert_close(getattr(found, name)[row : row + len(left)], part, atol=1e-5, rtol=0)
+        close = closeness(near, alone.values, alike, options)
+        torch.testing.assert_close(answers.near[row : row + len(left)], close, atol=1e-5, rtol=0)
+        row += len(left)
+    assert row == 5
+
+
+@pytest.mark.parametrize("options", [PAPER, MGCL_PLUS], ids=lambda options: options.mode)
+def test_shots_that_are_left_out_together_do_not_hear_each_other(options: MethodOptions) -> None:
+    heard, explanations = world([3, 2], options)
+    options = replace(options, selected=False, steps=2)
+    first, second = rounds(heard.labels)[0].tolist()
+    keys, others = heard.keys, torch.arange(5) != second
+    strange = Keys(
+        torch.where(others[:, None], keys.coarse, -keys.coarse),
+        torch.where(others[:, None, None], keys.fine, keys.fine.flip(-1)),
+        keys.weights,
+    )
+    caption = torch.where(others[:, None], heard.caption, -heard.caption)
+    changed = material(strange, caption, heard.labels, 2, options)
+    one, two = (leave_one_out(alignment(), m, explanations, options) for m in (heard, changed))
+    assert one is not None
+    assert two is not None
+    assert one.shots[:2].tolist() == two.shots[:2].tolist() == [first, second]
+    same, other = (total(answers.parts[2], options) for answers in (one, two))
+    torch.testing.assert_close(other[0], same[0], atol=1e-6, rtol=0)
+    torch.testing.assert_close(two.near[0], one.near[0], atol=1e-6, rtol=0)
+    for i in range(1, 5):  # itself, and what was heard beside it
+        assert not torch.allclose(other[i], same[i], atol=1e-3)
 
 
 def test_the_choice_trusts_the_contrast_where_the_text_is_right_and_the_cache_is_not() -> None:
-    heard, explanations = world([6, 6, 6], spread=0.3)
+    heard, explanations = world([6, 6, 6])
     lost = Keys(torch.roll(heard.keys.coarse, 1, 0), torch.roll(heard.keys.fine, 1, 0), heard.keys.weights)
     options = replace(MGCL_PLUS, audio_share=0.0)  # the contrast listens to the caption alone
     trusted = _chosen(material(lost, heard.caption, heard.labels, 3, options), explanations, options)
     misled = Material(heard.keys, torch.roll(heard.caption, 1, 0), heard.labels, 3, heard.near)
     distrusted = _chosen(misled, explanations, options)
-    assert trusted.contrast_scale > options.contrast_scale >= distrusted.contrast_scale
+    assert trusted.contrast_scale > options.contrast_scale > distrusted.contrast_scale
+
+
+def test_where_everything_is_right_nothing_is_chosen_otherwise() -> None:
+    assert _chosen(*world([6, 6, 6]), MGCL_PLUS) == MGCL_PLUS
+    assert MGCL_PLUS.steps == 0
+
+
+def test_training_is_chosen_where_left_out_shots_gain_by_it_and_made_so() -> None:
+    """Each class is explained by another's words: only training can find out."""
+    heard, explanations = world([6, 6, 6], spread=1.2)
+    options = replace(MGCL_PLUS, audio_share=0.0, learning_rate=0.1)
+    swapped = Explanations(explanations.rows.roll(1, 0), explanations.weights)
+    chosen = _chosen(heard, swapped, options)
+    assert chosen.steps == 20
+    fitted = fitting(heard, swapped, options)
+    assert fitted.head.options == chosen
+    assert torch.equal(
+        fitted.head.fusion.w_c.weight, trained(alignment(), heard, swapped, replace(options, steps=20)).w_c.weight
+    )
+    left_alone = fitting(*world([6, 6, 6]), MGCL_PLUS)
+    assert torch.equal(left_alone.head.fusion.w_c.weight, new_fusion(alignment(), MGCL_PLUS).w_c.weight)
+
+
+def test_the_paper_chooses_nothing() -> None:
+    fitted = fitting(*world([3, 3], PAPER), PAPER)
+    assert fitted.head.options == PAPER
+    assert fitted.left_out is not None
+    assert list(fitted.left_out.parts) == [PAPER.steps]
+    assert not fitted.head.centre.coarse.any()
+
+
+@pytest.mark.parametrize("mode", [PAPER, MGCL_PLUS], ids=lambda options: options.mode)
+def test_mgclplus_trains_one_matrix_and_the_paper_three(mode: MethodOptions) -> None:
+    heard, explanations = world([4, 4, 4], mode)
+    options = replace(mode, steps=5, learning_rate=1e-2)
+    begin, after = new_fusion(alignment(), options), trained(alignment(), heard, explanations, options)
+    moved = {name: not torch.equal(weight, begin.state_dict()[name]) for name, weight in after.state_dict().items()}
+    assert moved == {"w_c.weight": True, "w_p.weight": not options.tied, "w_f.weight": not options.tied}
+
+
+@pytest.mark.parametrize("initialisation", ["aligned", "default"])
+def test_where_the_maps_are_tied_the_fine_ones_follow_the_coarse_one(initialisation: Initialisation) -> None:
+    heard, explanations = world([4, 4, 4])
+    options = replace(MGCL_PLUS, steps=5, learning_rate=1e-2, initialisation=initialisation)
+    made = head(trained(alignment(), heard, explanations, options), heard, explanations, options)
+    assert torch.equal(made.fusion.w_p.weight, made.fusion.w_c.weight)
+    assert torch.equal(made.fusion.w_f.weight, torch.eye(TEXT))
+    assert not torch.allclose(made.fusion.w_c.weight, new_fusion(alignment(), options).w_c.weight, atol=1e-3)
+    assert not any(weight.requires_grad for weight in made.fusion.parameters())
+
+
+def test_the_papers_maps_are_left_as_they_were_trained() -> None:
+    heard, explanations = world([4, 4, 4], PAPER)
+    fusion = trained(alignment(), heard, explanations, PAPER)
+    before = {name: weight.clone() for name, weight in fusion.state_dict().items()}
+    made = head(fusion, heard, explanations, PAPER)
+    assert all(torch.equal(weight, before[name]) for name, weight in made.fusion.state_dict().items())
+    assert not torch.equal(made.fusion.w_p.weight, made.fusion.w_c.weight)
+
+
+@pytest.mark.parametrize("options", [PAPER, replace(PAPER, temperature=3.0)], ids=["paper", "hotter"])
+def test_the_papers_loss_is_the_cross_entropy_of_the_total(options: MethodOptions) -> None:
+    heard, explanations = world([3, 1, 4], options)
+    fusion = new_fusion(alignment(), options)
+    said = head(fusion, heard, explanations, options).parts(heard.near, heard.keys, heard.caption)
+    logits = options.temperature * total(said, options).detach().double()
+    rows = range(len(heard.labels))
+    wanted = sum(float(logits[i].exp().sum().log() - logits[i, heard.labels[i]]) for i in rows) / len(rows)
+    assert next(training(fusion, heard, explanations, options)) == (0, pytest.approx(wanted, abs=1e-5))
+
+
+def test_mgclplus_trains_on_tempered_logits_without_own_keys_and_against_the_centre() -> None:
+    heard, explanations = world([3, 1, 4])
+    fusion = new_fusion(alignment(), MGCL_PLUS)
+    own, said = heard.keys, fusion.coarse(heard.keys.coarse, heard.caption)
+    losses = []
+    contrast = coarse_contrast(said, explanations, MGCL_PLUS).detach().double()
+    by_class = [contrast[heard.labels == c].mean(0) for c in range(3)]
+    contrast = contrast - torch.stack(by_class).mean(0)
+    for i, label in enumerate(heard.labels.tolist()):
+        rest, this = torch.arange(8) != i, torch.tensor([i])
+        rest_keys = own[rest.nonzero()[:, 0]]
+        cache = torch.zeros(3, dtype=torch.float64)
+        if int((heard.labels == label).sum()) > 1:  # the only shot of its class trains on the contrast alone
+            left = similarities(rest_keys, rest_keys, MGCL_PLUS)
+            values = heard.values[rest]
+            near = similarities(own[this], rest_keys, MGCL_PLUS)
+            coarse, fine = closenesses(near, values, cohesions(left, values, MGCL_PLUS), MGCL_PLUS)
+            cache = (coarse + fine)[0].double()
+        logits = 8.0 * (cache + 2 * contrast[i])
+        losses.append(float(logits.exp().sum().log() - logits[label]))
+    found = next(training(fusion, heard, explanations, MGCL_PLUS))
+    assert found == (0, pytest.approx(sum(losses) / 8, abs=1e-4))
+
+
+def fitting(heard: Material, explanations: Explanations, options: MethodOptions) -> Fitted:
+    """All of it, with some noise that is no class."""
+    random = torch.Generator().manual_seed(8)
+    fine = unit(torch.randn(4, SEGMENTS, AUDIO, generator=random), dim=-1)
+    keys = Keys(unit(fine.mean(1), dim=-1), fine, torch.full((4, SEGMENTS), 1 / SEGMENTS))
+    foreign = Others(keys, unit(torch.randn(4, TEXT, generator=random), dim=-1))
+    return Fitting(heard, None, foreign, explanations, alignment(), options).run(lambda *_: None)
 
 
 def _chosen(heard: Material, explanations: Explanations, options: MethodOptions) -> MethodOptions:
