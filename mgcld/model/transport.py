@@ -1,5 +1,6 @@
 """Entropic optimal transport, batched, in the log domain, always in float32 (eq. 5-9)."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -40,7 +41,17 @@ def transport_plan(
     scaled = -cost.float().reshape(-1, *shape[-2:]) / epsilon
     log_a = a.float().expand(shape[:-1]).reshape(-1, shape[-2]).log()
     log_b = b.float().expand(*shape[:-2], shape[-1]).reshape(-1, shape[-1]).log()
-    return _solved(scaled, log_a, log_b, iterations, tolerance).reshape(shape)
+    spread = scaled.amax((1, 2)) - scaled.amin((1, 2))
+    # A gradient through the iterations needs logarithms: a masked row's exponential is 0, and so is its quotient.
+    narrow = (spread <= WIDEST) & (not scaled.requires_grad)
+    if bool(narrow.all()):
+        return _solved(_on_exponentials, scaled, log_a, log_b, iterations, tolerance).reshape(shape)
+    plan = torch.zeros_like(scaled)
+    for steps, chosen in ((_on_exponentials, narrow), (_on_logarithms, ~narrow)):
+        if bool(chosen.any()):
+            solved = _solved(steps, scaled[chosen], log_a[chosen], log_b[chosen], iterations, tolerance)
+            plan = plan.masked_scatter(chosen[:, None, None], solved)
+    return plan.reshape(shape)
 
 
 def transported_similarity(
@@ -65,31 +76,66 @@ def transported_similarity(
 
 CHECK_EVERY = 5
 """Iterations between two looks at which problems have converged."""
+WIDEST = 60.0
+"""Up to this spread of -C / ε the iterations run on exponentials, which float32 still holds; beyond it on logarithms."""
+
+
+Steps = Callable[[Tensor, Tensor, Tensor, Tensor, int], tuple[Tensor, Tensor]]
 
 
 def _solved(
+    steps: Steps,
     scaled: Float[Tensor, "problems rows columns"],
     log_a: Float[Tensor, "problems rows"],
     log_b: Float[Tensor, "problems columns"],
     iterations: int,
     tolerance: float,
 ) -> Float[Tensor, "problems rows columns"]:
-    """Sinkhorn with f = log k1 and g = log k2 (eq. 8), dropping problems as they converge."""
+    """Sinkhorn (eq. 8), dropping problems as they converge."""
     plan = torch.zeros_like(scaled)
     active = torch.arange(len(scaled), device=scaled.device)
-    g = torch.where(log_b.isneginf(), log_b, 0.0)  # k2 = 1, but padding must not take part even in the first step
-    for done in range(1, iterations + 1):
-        f = log_a - torch.logsumexp(scaled + g[:, None, :], dim=2)
-        g = log_b - torch.logsumexp(scaled + f[:, :, None], dim=1)
-        if done % CHECK_EVERY and done < iterations:
-            continue
-        now = (scaled + f[:, :, None] + g[:, None, :]).exp()
-        finished = (now.sum(2) - log_a.exp()).abs().sum(1) < tolerance
-        if done == iterations:
+    state = torch.where(log_b.isneginf(), log_b, 0.0)  # k2 = 1, but padding must not take part even in the first step
+    problems = (scaled - scaled.amax((1, 2), keepdim=True), log_a, log_b)
+    for done in range(CHECK_EVERY, iterations + CHECK_EVERY, CHECK_EVERY):
+        count = min(CHECK_EVERY, iterations + CHECK_EVERY - done)
+        now, state = steps(*problems, state, count)
+        finished = (now.sum(2) - problems[1].exp()).abs().sum(1) < tolerance
+        if done >= iterations:
             finished = torch.ones_like(finished)
         plan = plan.index_copy(0, active[finished], now[finished])
         if bool(finished.all()):
             break
         rest = ~finished
-        scaled, log_a, log_b, g, active = scaled[rest], log_a[rest], log_b[rest], g[rest], active[rest]
+        problems = (problems[0][rest], problems[1][rest], problems[2][rest])
+        state, active = state[rest], active[rest]
     return plan
+
+
+def _on_exponentials(
+    scaled: Float[Tensor, "problems rows columns"],
+    log_a: Float[Tensor, "problems rows"],
+    log_b: Float[Tensor, "problems columns"],
+    g: Float[Tensor, "problems columns"],
+    count: int,
+) -> tuple[Float[Tensor, "problems rows columns"], Float[Tensor, "problems columns"]]:
+    """(the plan, log k2) after `count` iterations of k1 <- a / (K k2), k2 <- b / (Kᵀ k1)."""
+    kernel, a, b = scaled.exp(), log_a.exp()[:, :, None], log_b.exp()[:, None, :]
+    k2 = g.exp()[:, None, :]
+    for _ in range(count):
+        k1 = a / (kernel @ k2.mT)
+        k2 = b / (k1.mT @ kernel)
+    return k1 * kernel * k2, k2[:, 0].log()
+
+
+def _on_logarithms(
+    scaled: Float[Tensor, "problems rows columns"],
+    log_a: Float[Tensor, "problems rows"],
+    log_b: Float[Tensor, "problems columns"],
+    g: Float[Tensor, "problems columns"],
+    count: int,
+) -> tuple[Float[Tensor, "problems rows columns"], Float[Tensor, "problems columns"]]:
+    """The same with f = log k1 and g = log k2."""
+    for _ in range(count):
+        f = log_a - torch.logsumexp(scaled + g[:, None, :], dim=2)
+        g = log_b - torch.logsumexp(scaled + f[:, :, None], dim=1)
+    return (scaled + f[:, :, None] + g[:, None, :]).exp(), g
