@@ -77,7 +77,7 @@ def transported_similarity(
 CHECK_EVERY = 5
 """Iterations between two looks at which problems have converged."""
 WIDEST = 60.0
-"""Up to this spread of -C / ε the iterations run on exponentials, which float32 still holds; beyond it on logarithms."""
+"""Up to this spread of -C / ε the iterations run on exponentials, which float32 holds; beyond it on logarithms."""
 
 
 Steps = Callable[[Tensor, Tensor, Tensor, Tensor, int], tuple[Tensor, Tensor]]
