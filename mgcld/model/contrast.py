@@ -64,8 +64,10 @@ class Fusion(nn.Module):
         self, segments: Float[Tensor, "batch segments audio"], caption: Float[Tensor, "batch text"]
     ) -> Float[Tensor, "batch segments text"]:
         """f_i = W_f W_p(concat(a_i, R_t)) (eq. 17)."""
-        beside = caption[:, None].expand(-1, segments.shape[1], -1)
-        fused: Tensor = self.w_f(self.w_p(torch.cat([segments, beside], dim=-1)))
+        audio, text = self.w_p.weight.split([segments.shape[-1], caption.shape[-1]], dim=1)
+        # The caption is the same beside every segment: one product for it is enough.
+        joined = nn.functional.linear(segments, audio) + nn.functional.linear(caption, text)[:, None]
+        fused: Tensor = self.w_f(joined)
         return fused
 
 
