@@ -64,7 +64,7 @@ class Fusion(nn.Module):
         self, segments: Float[Tensor, "batch segments audio"], caption: Float[Tensor, "batch text"]
     ) -> Float[Tensor, "batch segments text"]:
         """f_i = W_f W_p(concat(a_i, R_t)) (eq. 17)."""
-        audio, text = self.w_p.weight.split([segments.shape[-1], caption.shape[-1]], dim=1)
+        audio, text = self.w_p.weight[:, : segments.shape[-1]], self.w_p.weight[:, segments.shape[-1] :]
         # The caption is the same beside every segment: one product for it is enough.
         joined = nn.functional.linear(segments, audio) + nn.functional.linear(caption, text)[:, None]
         fused: Tensor = self.w_f(joined)
