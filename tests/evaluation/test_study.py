@@ -96,7 +96,7 @@ def test_an_adapter_of_the_evaluation_says_what_a_trained_one_says(
 ) -> None:
     """The same shots through `Trainer` and `Adapter.predict`: the figures are those of what users run."""
     bank, dataset, options = prepared.ground.bank, prepared.dataset, PRESETS[mode]
-    (wish,) = wishes_of(question(dataset.folder, (3,), (3,)), prepared)
+    (wish,) = wishes_of(question(dataset.folder, (2,), (2,)), prepared)
     episode = wish.episodes[0]
     clips = torch.tensor([i for own in episode.query for i in own])
     bank.compare(options, uncounted)
