@@ -104,8 +104,9 @@ def cohesion(
     *,
     masked: Bool[Tensor, "batch shots"] | None = None,
 ) -> Float[Tensor, "#batch classes"]:
-    """How alike the shots of each class are: the root of the mean affinity between them, itself included; 1 alone.
+    """How alike the shots of each class are: the root of the mean affinity between them, each to itself included.
 
+    Of one shot alone it is 1, at the fine grain a little less: transport spreads the mass of what it compares.
     With `masked`, for each query among the shots that are left to it; 1 where none is.
     """
     affinities = affinity(own, options.beta)
@@ -129,9 +130,9 @@ def grain_closeness(
 ) -> Float[Tensor, "batch classes"]:
     """How near each query is to the middle of each class's shots, read as a cosine: 1 + log(mean φ / cohesion) / β.
 
-    The affinity is a positive kernel, so that mean φ / cohesion is the cosine between a query and the mean of a class's
-    shots in the kernel's space: a class of scattered shots is at no disadvantage. A class all of whose shots are masked
-    is at -1, the farthest that there is.
+    The affinity is a positive kernel (at the fine grain all but one), so that mean φ / cohesion is the cosine between a
+    query and the mean of a class's shots in the kernel's space: a class of scattered shots is at no disadvantage. A
+    class all of whose shots are masked is at -1, the farthest that there is.
     """
     counted = values.sum(0) if masked is None else (~masked).float() @ values
     mean = evidence(similarity, values, options, masked=masked) / counted.clamp_min(1) / cohesion

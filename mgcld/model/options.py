@@ -29,7 +29,7 @@ class MethodOptions:
     marginals: Literal["uniform", "encoder"] = "uniform"
     """How much mass an audio segment carries: all alike, or what the encoder says that it tells."""
     cache: Literal["sum", "closeness"] = "sum"
-    """What the cache says for a class: the sum of its shots' affinities (eq. 2, 11), or its closeness (see `parts`)."""
+    """What the cache says for a class: the sum of its shots' affinities (eq. 2, 11), or its closeness (see `cache`)."""
     salience: Literal["clamped", "softmax"] = "clamped"
     """How explanations are weighted in eq. 14: the similarities themselves, or their softmax."""
     salience_temperature: float = 0.1
