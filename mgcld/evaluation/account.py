@@ -62,6 +62,7 @@ def _plain(item: Figures) -> dict[str, Any]:
         "methods": methods,
         "best_baseline": item.best,
         "ahead_of_best_baseline": {name: asdict(interval) for name, interval in item.ahead.items()},
+        "ahead_of_best_baseline_on_these_classes": {n: asdict(interval) for n, interval in item.ahead_here.items()},
         "cpu_seconds": round(cell.seconds, 2),
     }
 

@@ -17,15 +17,20 @@ SEED = 95
 
 
 class Bootstrap:
-    """One cell's replicates, drawn once for all of its methods."""
+    """One cell's replicates, drawn once for all of its methods.
 
-    def __init__(self, cell: Cell, replicates: int = REPLICATES) -> None:
+    Without `over_classes` the classes are taken for all that there are: narrower, and true of these classes only.
+    """
+
+    def __init__(self, cell: Cell, replicates: int = REPLICATES, *, over_classes: bool = True) -> None:
         random = np.random.default_rng(SEED)
         self._cell = cell
         here, self._columns = np.unique(cell.truth[cell.asked], return_inverse=True)
         self._shape = (len(cell.truth), len(here))
         self._episodes = _drawn(random, replicates, len(cell.truth))
         self._classes = _drawn(random, replicates, len(here))
+        if not over_classes:
+            self._classes = np.ones_like(self._classes)
         self._questions = self._resampled(cell.asked)
 
     def accuracy(self, method: str) -> Interval:

@@ -30,11 +30,13 @@ class Figures:
     """The best baseline."""
     ahead: Mapping[str, Interval]
     """Each of our methods -> how much better it is than the best baseline."""
+    ahead_here: Mapping[str, Interval]
+    """The same for these very classes: resampled by episode only."""
 
 
 def figures_of(cell: Cell, methods: Sequence[Method]) -> Figures:
     """Resample one cell."""
-    bootstrap = Bootstrap(cell)
+    bootstrap, here = Bootstrap(cell), Bootstrap(cell, over_classes=False)
     best = best_baseline(cell, [method.name for method in methods if method.baseline])
     ours = [method.name for method in methods if not method.baseline] if best else []
     return Figures(
@@ -42,6 +44,7 @@ def figures_of(cell: Cell, methods: Sequence[Method]) -> Figures:
         {method.name: bootstrap.accuracy(method.name) for method in methods},
         best,
         {name: bootstrap.difference(name, best) for name in ours if best},
+        {name: here.difference(name, best) for name in ours if best},
     )
 
 

@@ -39,6 +39,12 @@ def test_a_class_that_is_always_wrong_widens_the_interval_though_episodes_agree(
     assert interval.high == pytest.approx(1.0, abs=0.01)
 
 
+def test_for_these_very_classes_a_hopeless_one_widens_nothing() -> None:
+    truth = np.tile(np.arange(10), (200, 1))
+    interval = Bootstrap(cell({"a": truth != 3}, truth), over_classes=False).accuracy("a")
+    assert (interval.low, interval.mean, interval.high) == pytest.approx((0.9, 0.9, 0.9))
+
+
 def test_episodes_that_are_wholly_right_or_wrong_widen_it_too() -> None:
     truth = np.tile(np.arange(20), (50, 1))
     right = np.tile((np.arange(50) < 40)[:, None], (1, 20))
