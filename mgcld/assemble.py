@@ -173,7 +173,7 @@ def _build(kind: registry.Kind, part: Part, where: str) -> Any:
 def _meta(adapter: Adapter, captioner: Part, short: str, hop_seconds: float) -> Meta:
     return Meta(
         classes=adapter.classes,
-        thresholds=[0.5] * len(adapter.classes),  # until the decider sets them: more likely than all else together
+        thresholds=adapter.thresholds,
         encoder=adapter.provenance.encoder,
         captioner=None if captioner.type == "none" else captioner.type,
         adapter=short,

@@ -48,6 +48,8 @@ class Adapter:
     sentences: tuple[tuple[str, ...], ...]
     """The explanations in words, class by class."""
     calibration: Calibration
+    thresholds: tuple[float, ...]
+    """From which probability on each class should count as heard."""
     provenance: Provenance
 
     @property

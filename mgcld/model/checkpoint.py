@@ -168,6 +168,7 @@ def _notes(adapter: Adapter) -> dict[str, Any]:
         "sentences": adapter.sentences,
         "options": dataclasses.asdict(adapter.options),
         "calibration": dataclasses.asdict(adapter.calibration),
+        "thresholds": adapter.thresholds,
         "provenance": dataclasses.asdict(adapter.provenance),
     }
 
@@ -194,5 +195,6 @@ def _adapter(tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> Adapter
         head=head,
         sentences=tuple(tuple(sentences) for sentences in notes["sentences"]),
         calibration=Calibration(**notes["calibration"]),
+        thresholds=tuple(notes["thresholds"]),
         provenance=Provenance(**notes["provenance"]),
     )

@@ -26,6 +26,7 @@ from mgcld.training.reporting.background import Heard, hear_file
 from mgcld.training.reporting.compose import Trained, report_of
 from mgcld.training.reporting.plain import summary
 from mgcld.training.reporting.report import Report
+from mgcld.training.reporting.thresholds import DEFAULT
 from mgcld.training.shots import BATCH, Recording, Shots, hear, read
 from mgcld.training.support import BACKGROUND, Skipped, SupportSet
 
@@ -74,7 +75,8 @@ class Trainer:
         )
         report = report_of(trained, self.listener)
         noted = replace(adapter.provenance, report=summary(report))
-        return replace(trained, adapter=replace(adapter, provenance=noted)), report
+        thresholds = tuple(row.threshold.value for row in report.classes)
+        return replace(trained, adapter=replace(adapter, thresholds=thresholds, provenance=noted)), report
 
     def fit(
         self, shots: Shots, background: Shots | None, names: Sequence[str], sentences: Sequence[Sequence[str]]
@@ -93,6 +95,7 @@ class Trainer:
             head=fitted.head,
             sentences=tuple(tuple(own) for own in sentences),
             calibration=fitted.calibration,
+            thresholds=(DEFAULT,) * len(names),
             provenance=self._provenance(),
         )
         return adapter, fitted.left_out

@@ -16,6 +16,7 @@ from children import Child
 from commands import AS_IN_A_TERMINAL, is_polite, mgcld, mgcld_child
 
 from mgcld.demo.scene import Truth, load_truth
+from mgcld.model.checkpoint import load_adapter
 
 SUBSCRIBER = Path(__file__).with_name("subscriber.py")
 
@@ -89,7 +90,7 @@ def test_another_process_hears_the_right_classes_in_real_time(demo: Path) -> Non
     assert sum("unknown" in line for line in shown) >= len(truth)  # the live view, as lines
 
 
-def test_a_late_subscriber_gets_meta_and_health_at_once(looping: Child) -> None:
+def test_a_late_subscriber_gets_meta_and_health_at_once(looping: Child, demo: Path) -> None:
     endpoint = endpoint_of(looping)
     with subscriber(endpoint, "mgcl/v1/prob/") as first:
         heard(first, "prob")
@@ -100,6 +101,7 @@ def test_a_late_subscriber_gets_meta_and_health_at_once(looping: Child) -> None:
             meta = heard(third, "meta")["body"]
     assert meta["classes"] == sorted(meta["classes"])  # type: ignore[type-var]
     assert meta["encoder"] == "mini"
+    assert meta["thresholds"] == list(load_adapter(demo / "adapter.safetensors").thresholds)
     assert meta["window_seconds"] == 5.0
     assert meta["hop_seconds"] == 0.5
 

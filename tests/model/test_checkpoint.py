@@ -68,7 +68,7 @@ def test_a_loaded_adapter_predicts_the_same_to_the_last_bit(
     loaded = load_adapter(tmp_path / "a.safetensors")
     features = world(1).features
     assert loaded.predict(features, LOUD) == trained.predict(features, LOUD)
-    for name in ("classes", "options", "sentences", "calibration", "provenance"):
+    for name in ("classes", "options", "sentences", "calibration", "thresholds", "provenance"):
         assert getattr(loaded, name) == getattr(trained, name)
     for name in ("alike", "centre"):
         for grain in ("coarse", "fine"):

@@ -57,6 +57,7 @@ def trained(encoder: MiniEncoder) -> Adapter:
         head=head_of(fusion, explained, support, caption, torch.eye(3), own, MGCL_PLUS),
         sentences=sentences,
         calibration=Calibration(8.0, 0.6, 0.05),
+        thresholds=(0.5,) * 3,
         provenance=Provenance("mini", encoder.weights_hash, "none", 5.0, "0.1.0"),
     )
 
