@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
 pytest.importorskip("scipy", reason="the recipe needs scipy")
 
-from train_mini import clips, evaluate, export, pool, prepare, train
+from train_mini import clips, evaluate, export, pool, prepare, report, train
 from train_mini.batches import Pool
 from train_mini.episodes import few_shot, zero_shot
 from train_mini.licences import may_be_published
@@ -112,6 +112,24 @@ def test_from_clips_to_weights_that_the_encoder_loads(
     monkeypatch.setattr(evaluate, "CELLS", ((2, 1), (3, 5)))
     evaluate.main()
     assert "3 classes, 21 recordings" in capsys.readouterr().out
+
+
+def test_real_recordings_are_told_by_shots_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for text in TEXTS:
+        (tmp_path / text).mkdir()
+        for take in range(9):
+            fold = 5 if take < 2 else 1
+            soundfile.write(tmp_path / text / f"{fold}-{take}-A.wav", sound(text, take), RATE)
+    monkeypatch.setattr(sys, "argv", ["report", str(WEIGHTS), "--esc10", str(tmp_path), "--draws", "3"])
+    report.main()
+    told = capsys.readouterr().out.split()
+    assert told[:3:2] == ["1-shot", "5-shot"]
+    assert float(told[3]) > 80
+    coarse, classes = torch.eye(4)[torch.arange(4).repeat_interleave(2)], torch.arange(4).repeat_interleave(2)
+    alone, everything = np.array([f"1/{i}" for i in range(8)]), np.ones(8, bool)
+    assert report.prototypes(coarse, classes, alone, everything, everything, 1, 2) == 100
 
 
 def test_the_encoder_hears_what_the_student_heard() -> None:

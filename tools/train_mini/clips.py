@@ -31,7 +31,7 @@ def read(folders: list[Path], wanted: Callable[[dict[str, str]], bool]) -> list[
     a manifest is read as ESC-10's layout: `<class>/<fold>-<recording>-<take>.<ending>` (its licence is CC BY 3.0).
     """
     rows = [(folder, row) for folder in folders for row in _rows(folder)]
-    return [_clip(folder, row) for folder, row in rows if wanted(row)]
+    return [decoded(folder, row) for folder, row in rows if wanted(row)]
 
 
 def _rows(folder: Path) -> Iterator[dict[str, str]]:
@@ -52,7 +52,8 @@ def _rows(folder: Path) -> Iterator[dict[str, str]]:
         }
 
 
-def _clip(folder: Path, row: dict[str, str]) -> Clip:
+def decoded(folder: Path, row: dict[str, str]) -> Clip:
+    """A manifest line's clip, its first minute."""
     samples, rate = soundfile.read(folder / row["file"], dtype="float32", always_2d=True)
     mono = samples[: LONGEST_SECONDS * rate].mean(1)
     if rate != SAMPLE_RATE:
