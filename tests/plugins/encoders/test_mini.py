@@ -72,8 +72,8 @@ def test_it_is_what_the_reference_is(encoder: MiniEncoder) -> None:
     sounds = torch.cat([golden.sounds(), noise(2, golden.SAMPLES)])
     wanted, found = reference.embed_audio(sounds), encoder.embed_audio(sounds, torch.full((5,), golden.SAMPLES))
     for name in ("fine", "weights", "coarse", "tags"):
-        assert torch.allclose(getattr(found, name), wanted[name], rtol=0, atol=1e-5), name
-    assert torch.allclose(encoder.embed_text(golden.TEXTS), reference.embed_text(golden.TEXTS), rtol=0, atol=1e-5)
+        assert torch.allclose(getattr(found, name), wanted[name], rtol=0, atol=2e-5), name
+    assert torch.allclose(encoder.embed_text(golden.TEXTS), reference.embed_text(golden.TEXTS), rtol=0, atol=2e-5)
     assert list(encoder.tag_names) == reference.tag_names
 
 
