@@ -1,30 +1,21 @@
-"""Files that are whole or not there."""
+"""Where an evaluation writes: told before the work where it cannot."""
 
-import os
 import tempfile
 from pathlib import Path
 
+from mgcld import files
 from mgcld.errors import ConfigError
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write beside the place, flush to the disk, rename into place.
+    """Write a file whole, its folder too where there is none.
 
     Raises:
         ConfigError: it cannot be written; what stood there before still stands.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".mgcld-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        files.write_whole(path, content)
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}", help="choose another place") from error
 

@@ -1,10 +1,8 @@
 """The adapter file: one safetensors file, written whole or not at all."""
 
-import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mgcld.errors import CheckpointError, EncoderMismatch
+from mgcld.files import write_whole
 from mgcld.interfaces import Encoder
 from mgcld.model.adapter import Adapter, Provenance
 from mgcld.model.cache import Keys
@@ -37,22 +36,9 @@ def save_adapter(adapter: Adapter, path: Path) -> None:
     check_writable(path)
     content = save(_tensors(adapter), {"mgcld": json.dumps(_notes(adapter))})
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".mgcld-")
+        write_whole(path, content)
     except OSError as error:
         raise _unwritable(path, error) from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
 
 
 def check_writable(path: Path) -> None:
@@ -133,14 +119,6 @@ def _unwritable(path: Path, error: OSError) -> CheckpointError:
     return CheckpointError(
         f"cannot write {path}: {error.strerror}", help="choose another place with -o; the folder must exist"
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _tensors(adapter: Adapter) -> dict[str, Tensor]:

@@ -1,7 +1,5 @@
 """The report as one HTML page: no script, no network, no other file; written whole or not at all."""
 
-import contextlib
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import jinja2
 
 from mgcld.errors import ReportError
+from mgcld.files import write_whole
 from mgcld.training.reporting.charts import MOST_DOTS, dots, lead_chart
 from mgcld.training.reporting.pictures import size_for, spectrogram
 from mgcld.training.reporting.report import Report
@@ -72,23 +71,12 @@ def page(report: Report, pictures: Sequence[str]) -> str:
 
 
 def _write(text: str, folder: Path) -> Path:
-    name = None
+    path = folder / NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / NAME
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".mgcld-", delete=False) as file:
-            name = Path(file.name)
-            file.write(text.encode("utf-8", "replace"))  # a file's name need not be text
-            file.flush()
-            os.fsync(file.fileno())
-        name.chmod(0o644)
-        name.replace(path)
+        write_whole(path, text.encode("utf-8", "replace"))  # a file's name need not be text
     except OSError as error:
         raise _unwritable(folder, error) from error
-    finally:
-        if name is not None:
-            with contextlib.suppress(FileNotFoundError):
-                name.unlink()
     return path
 
 
