@@ -132,3 +132,21 @@ class Windower:
             level_dbfs=levels.level_dbfs(heard),
             flags=levels.flags(heard) | partial,
         )
+
+
+def made_window(source: str, samples: Float32[np.ndarray, " window"], sample_rate: int) -> Window:
+    """Generated sound as a window: the first of its source, all of it heard."""
+    return Window(
+        source=source,
+        samples=samples,
+        sample_rate=sample_rate,
+        first_sample=0,
+        epoch=0,
+        start_ns=0,
+        clock="file",
+        clock_uncertainty_ns=0,
+        valid_samples=len(samples),
+        gap_samples=0,
+        level_dbfs=levels.level_dbfs(samples),
+        flags=levels.flags(samples),
+    )

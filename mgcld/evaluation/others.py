@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mgcld.audio.levels import flags, level_dbfs
+from mgcld.audio.windows import made_window
 from mgcld.data import Window
 from mgcld.demo.sounds import BACKGROUNDS, NAMES, synthesise
 from mgcld.evaluation.bank import spoken
@@ -31,7 +31,9 @@ def others_for(classes: Sequence[str], sample_rate: int, window_seconds: float) 
 
     def windows(names: Sequence[str], variations: int) -> tuple[Window, ...]:
         return tuple(
-            _window(name, FIRST_SEED + k, sample_rate, window_seconds) for name in names for k in range(variations)
+            made_window(name, synthesise(name, FIRST_SEED + k, window_seconds, sample_rate), sample_rate)
+            for name in names
+            for k in range(variations)
         )
 
     return Others(windows(free, THINGS), windows(BACKGROUNDS, PLACES))
@@ -39,21 +41,3 @@ def others_for(classes: Sequence[str], sample_rate: int, window_seconds: float) 
 
 def _stems(name: str) -> set[str]:
     return {word[:4] for word in spoken(name).split() if len(word) > 2}
-
-
-def _window(name: str, seed: int, sample_rate: int, window_seconds: float) -> Window:
-    samples = synthesise(name, seed, window_seconds, sample_rate)
-    return Window(
-        source=name,
-        samples=samples,
-        sample_rate=sample_rate,
-        first_sample=0,
-        epoch=0,
-        start_ns=0,
-        clock="file",
-        clock_uncertainty_ns=0,
-        valid_samples=len(samples),
-        gap_samples=0,
-        level_dbfs=level_dbfs(samples),
-        flags=flags(samples),
-    )

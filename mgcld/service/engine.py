@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 from mgcld.audio.inbox import Inbox
+from mgcld.audio.windows import made_window
 from mgcld.data import Window
 from mgcld.model.recogniser import Recogniser
 from mgcld.service import wire
@@ -49,4 +50,4 @@ class Engine:
 
 def _faint_noise(sample_rate: int, window_seconds: float) -> Window:
     samples = np.random.default_rng(0).normal(0, 1e-3, round(sample_rate * window_seconds)).astype(np.float32)
-    return Window("", samples, sample_rate, 0, 0, 0, "file", 0, len(samples), 0, -60.0)
+    return made_window("", samples, sample_rate)

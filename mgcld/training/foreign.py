@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float32
 
+from mgcld.audio.windows import made_window
 from mgcld.data import Window
 
 SEED = 11
@@ -41,16 +42,4 @@ def coloured_noise(rng: np.random.Generator, samples: int, slope: float) -> np.n
 def _window(sound: np.ndarray, level_dbfs: float, sample_rate: int) -> Window:
     rms = float(np.sqrt(np.mean(sound**2))) or 1.0
     samples: Float32[np.ndarray, " window"] = np.clip(sound / rms * 10 ** (level_dbfs / 20), -1, 1).astype(np.float32)
-    return Window(
-        source="foreign",
-        samples=samples,
-        sample_rate=sample_rate,
-        first_sample=0,
-        epoch=0,
-        start_ns=0,
-        clock="file",
-        clock_uncertainty_ns=0,
-        valid_samples=len(samples),
-        gap_samples=0,
-        level_dbfs=level_dbfs,
-    )
+    return made_window("foreign", samples, sample_rate)
