@@ -69,9 +69,9 @@ class Block(nn.Module):
 
 
 class AudioNet(nn.Module):
-    """Log-mel frames -> three heads for each segment of 32 frames."""
+    """Log-mel frames -> four heads for each segment of 32 frames (three in files that know no effects)."""
 
-    def __init__(self, channels: list[int], hidden: int, acoustic: int, tags: int, text: int) -> None:
+    def __init__(self, channels: list[int], hidden: int, acoustic: int, tags: int, text: int, effects: int = 0) -> None:
         super().__init__()
         c = channels
         self.stem = nn.Conv2d(1, c[0], (7, 5), (4, 2), (2, 2))
@@ -81,21 +81,20 @@ class AudioNet(nn.Module):
         self.acoustic = nn.Linear(hidden, acoustic)
         self.semantic = nn.Linear(hidden, text)
         self.tags = nn.Linear(hidden, tags)
+        self.effects = nn.Linear(hidden, effects) if effects else None
 
-    def forward(
-        self, log_mel: Float[Tensor, "batch frames bands"]
-    ) -> tuple[
-        Float[Tensor, "batch segments acoustic"],
-        Float[Tensor, "batch segments text"],
-        Float[Tensor, "batch segments tags"],
-    ]:
-        """Segments = ceil((frames - 2) / 32), from 3 frames on; the third are probabilities."""
+    def forward(self, log_mel: Float[Tensor, "batch frames bands"]) -> list[Float[Tensor, "batch segments _"]]:
+        """Acoustic, semantic, effects (if it has them), then probabilities of tags.
+
+        Segments = ceil((frames - 2) / 32), from 3 frames on.
+        """
         x = ((log_mel + MEL_SHIFT) * MEL_SCALE)[:, None].contiguous(memory_format=torch.channels_last)
         x = torch.relu(self.stem(x))
         x = self.block4(self.block3(self.block2(self.block1(x))))
         x = x.permute(0, 2, 3, 1).flatten(2)  # both frequency cells, side by side
         h = torch.relu(self.hidden(x))
-        return self.acoustic(h), self.semantic(h), torch.sigmoid(self.tags(h))
+        effects = [] if self.effects is None else [self.effects(h)]
+        return [self.acoustic(h), self.semantic(h), *effects, torch.sigmoid(self.tags(h))]
 
 
 def segments_of(samples: int) -> int:

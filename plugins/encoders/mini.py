@@ -53,8 +53,8 @@ class MiniEncoder:
         self._text = TextTable(tensors["text.table"].to(self._device), notes["vocab"].split("\n"))
         self._log_mel = LogMel().to(self._device)
         self._net = _audio_net(config["net"], tensors).to(self._device)
-        acoustic, text, profile = config["net"]["acoustic"], config["net"]["text"], self._profile.shape[1]
-        self.audio_dim, self.text_dim = acoustic + text + profile, text
+        acoustic, text, effects = (config["net"].get(part, 0) for part in ("acoustic", "text", "effects"))
+        self.audio_dim, self.text_dim = acoustic + text + effects + self._profile.shape[1], text
         self._alignment = torch.zeros(self.audio_dim, text, device=self._device)
         self._alignment[acoustic : acoustic + text] = torch.eye(text) / math.sqrt(self._shares[1])
 

@@ -20,7 +20,7 @@ from train_mini.batches import Pool
 from train_mini.episodes import few_shot, zero_shot
 from train_mini.licences import may_be_published
 from train_mini.mixing import Mixer
-from train_mini.student import Student, folded
+from train_mini.student import Student, audio_half, begun_from, folded
 from train_mini.teacher import Lesson
 from train_mini.texts import projection
 
@@ -29,7 +29,7 @@ TEXTS = ("whistle", "noise", "knocks")
 
 
 class Stand:
-    """Hears like YAMNet as far as shapes and ranges go: features and tags are functions of each segment's spectrum."""
+    """Hears like both teachers as far as shapes and ranges go: everything is a function of each segment's spectrum."""
 
     def hear(self, window: np.ndarray) -> Lesson:
         padded = np.pad(window, (0, -len(window) % 5120)).reshape(-1, 5120)
@@ -38,7 +38,7 @@ class Stand:
         tags = np.zeros((len(padded), 521))
         tags[:, :512] = spectrum / (spectrum + 1)
         tags[:, 494] = np.abs(padded).max(1) < 1e-3
-        return Lesson(features.astype(np.float32), tags.astype(np.float32))
+        return Lesson(features.astype(np.float32), tags.astype(np.float32), np.sqrt(spectrum).astype(np.float32))
 
 
 def sound(text: str, seed: int) -> np.ndarray:
@@ -82,8 +82,11 @@ def made(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def trained(made: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, seconds: float) -> dict[str, object]:
+def trained(
+    made: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, begin_from: Path | None = None
+) -> dict[str, object]:
     command = f"train {made / 'pool'} {made / 'prepared.safetensors'} {checkpoint} --batch 16 --threads 1 --device cpu"
+    command += f" --begin-from {begin_from}" if begin_from else ""
     monkeypatch.setattr(sys, "argv", [*command.split(), "--minutes", str(seconds / 60), "--check", "01"])
     before = torch.get_num_threads()
     train.main()
@@ -106,7 +109,7 @@ def test_from_clips_to_weights_that_the_encoder_loads(
     export.main()
     assert weights.stat().st_size <= 10e6
     encoder, former = MiniEncoder("cpu", weights), MiniEncoder("cpu", WEIGHTS)
-    assert (encoder.audio_dim, encoder.text_dim, encoder.tag_names) == (640, 256, former.tag_names)
+    assert (encoder.audio_dim, encoder.text_dim, encoder.tag_names) == (768, 256, former.tag_names)
     assert torch.equal(encoder.embed_text(["rain"]), former.embed_text(["rain"]))
     monkeypatch.setattr(sys, "argv", ["evaluate", str(weights), "--corpus", str(corpus), "--episodes", "2"])
     monkeypatch.setattr(evaluate, "CELLS", ((2, 1), (3, 5)))
@@ -141,12 +144,51 @@ def test_the_encoder_hears_what_the_student_heard() -> None:
     heard = student.eval()(frames[:2])
     from mgcld_plugins.encoders._mini_audio import AudioNet
 
-    net = AudioNet(channels=student.channels, hidden=512, acoustic=256, tags=521, text=256)
+    net = AudioNet(channels=student.channels, hidden=512, acoustic=256, tags=521, text=256, effects=128)
     net.load_state_dict(folded(student))
-    acoustic, semantic, tags = net(frames[:2])
+    acoustic, semantic, effects, tags = net(frames[:2])
     assert torch.allclose(acoustic, heard.acoustic, atol=1e-4)
     assert torch.allclose(semantic, heard.semantic, atol=1e-4)
+    assert torch.allclose(effects, heard.effects, atol=1e-4)
     assert torch.allclose(tags, torch.sigmoid(heard.tags), atol=1e-4)
+
+
+def test_a_student_that_begins_from_weights_says_what_they_say(made: Path) -> None:
+    with np.load(made / "pool" / "00-0000.npz") as shard:
+        frames = torch.from_numpy(shard["frames"]).float()
+    torch.manual_seed(0)
+    first = Student()
+    for _ in range(3):
+        first(frames)
+    again = begun_from(folded(first), frames)
+    with torch.no_grad():
+        wanted, heard, in_training = first.eval()(frames), again.eval()(frames), again.train()(frames)
+    for name in ("acoustic", "semantic", "tags", "effects"):
+        assert torch.allclose(getattr(heard, name), getattr(wanted, name), atol=1e-3)
+        assert torch.allclose(getattr(in_training, name), getattr(wanted, name), atol=2e-2)
+
+
+def test_a_run_may_begin_from_the_shipped_weights(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    half = audio_half(WEIGHTS)
+    state = trained(made, tmp_path / "run.pt", monkeypatch, 0, begin_from=WEIGHTS)
+    student = state["student"]
+    assert isinstance(student, dict)
+    assert torch.allclose(student["semantic.weight"], half["semantic.weight"], atol=1e-6)
+
+
+def test_the_second_teacher_hears_what_sounds_and_not_how_loud() -> None:
+    pytest.importorskip("aisfx", reason="pip install --no-deps aisfx")
+    from train_mini.effects import DIM, Effects
+
+    window = np.zeros(5 * RATE, np.float32)
+    window[: 2 * RATE] = sound("knocks", 0)
+    teacher = Effects()
+    heard, softer = teacher.hear(window), teacher.hear(0.1 * window)
+    assert heard.shape == (16, DIM)
+    assert heard.min() >= 0
+    assert np.allclose(heard, softer, atol=0.05 * heard.max())
+    assert np.ptp(heard[8:15], axis=0).max() < 0.01 * heard.max()  # silence, all alike
+    assert np.abs(heard[2] - heard[12]).max() > 0.1 * heard.max()
 
 
 def test_a_cut_takes_the_same_segments_of_everything(made: Path) -> None:
@@ -158,6 +200,7 @@ def test_a_cut_takes_the_same_segments_of_everything(made: Path) -> None:
     assert torch.equal(cut.frames[1], whole.frames[1, 3 * 32 : 8 * 32 - 14])
     assert torch.equal(cut.features[2], whole.features[2, 11:])
     assert torch.equal(cut.tags[0], whole.tags[0, :5])
+    assert torch.equal(cut.effects[1], whole.effects[1, 3:8])
     assert windows.draw(8, 5).frames.shape == (8, 5 * 32 - 14, 64)
     heard = Student()(windows.draw(8, 5).frames)
     assert heard.semantic.shape == (8, 5, 256)

@@ -26,6 +26,7 @@ class Batch:
     frames: Tensor  # (batch, frames, 64)
     features: Tensor  # (batch, segments, teacher), whitened
     tags: Tensor  # (batch, segments, tags)
+    effects: Tensor  # (batch, segments, effects), as the second teacher gives them
     sure: Tensor  # (batch, segments): 1, less at a splice
     names: Tensor  # (batch,): number of the text, or NO_NAME
     recordings: Tensor  # (batch,): number of the recording, or NO_NAME
@@ -53,8 +54,8 @@ class Batch:
         frame = starts[:, None] * FRAMES_PER_SEGMENT + torch.arange(segments * FRAMES_PER_SEGMENT - missing)
         row = torch.arange(len(starts))[:, None]
         assert int(place.max()) < whole
-        parts = (self.frames[row, frame], self.features[row, place], self.tags[row, place], self.sure[row, place])
-        return Batch(*parts, self.names, self.recordings, self.shares)
+        parts = (each[row, place] for each in (self.features, self.tags, self.effects, self.sure))
+        return Batch(self.frames[row, frame], *parts, self.names, self.recordings, self.shares)
 
     def to(self, device: torch.device) -> "Batch":
         """The same elsewhere."""
@@ -106,6 +107,7 @@ class Pool:
             "frames": torch.from_numpy(raw["frames"]),
             "features": self._whitening(torch.from_numpy(raw["features"]).float()).half(),
             "tags": torch.from_numpy(raw["tags"]),
+            "effects": torch.from_numpy(raw["effects"]),
             "names": torch.tensor(names),
             "recordings": torch.tensor(recordings),
             "shares": torch.from_numpy(raw["shares"]),
@@ -133,9 +135,8 @@ class Pool:
 
         features, names, recordings = stacked("features").float(), stacked("names"), stacked("recordings")
         sure = torch.ones(features.shape[:2])
-        return Batch(
-            stacked("frames").float(), features, stacked("tags").float(), sure, names, recordings, stacked("shares")
-        )
+        heard = (stacked("tags").float(), stacked("effects").float())
+        return Batch(stacked("frames").float(), features, *heard, sure, names, recordings, stacked("shares"))
 
     @staticmethod
     def _loud_starts(batch: Batch, segments: int) -> Tensor:
@@ -148,11 +149,14 @@ class Pool:
         if len(rows) < 2:
             return
         other = torch.from_numpy(np.roll(rows, 1))
-        frames, features, tags = batch.frames[other], batch.features[other], batch.tags[other]
+        frames, features, tags, effects = (
+            each[other] for each in (batch.frames, batch.features, batch.tags, batch.effects)
+        )
         for i, row in enumerate(rows):
             cut = int(self._random.integers(3, batch.sure.shape[1] - 2))
             batch.frames[row, cut * FRAMES_PER_SEGMENT :] = frames[i, cut * FRAMES_PER_SEGMENT :]
             batch.features[row, cut:], batch.tags[row, cut:] = features[i, cut:], tags[i, cut:]
+            batch.effects[row, cut:] = effects[i, cut:]
             batch.sure[row, cut - 1 : cut + 1] = 0.1
         batch.shares[rows] = 0
 

@@ -13,11 +13,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .batches import SILENCE
-from .student import ACOUSTIC, HIDDEN, TAGS, TEXT, Student, folded
+from .student import ACOUSTIC, EFFECTS, HIDDEN, TAGS, TEXT, Student, folded
 
 PROFILE_AXES, PROFILE_SHARDS = 128, 8
 CLIPPINGS = (1.0, 0.9, 0.8, 0.7)
-VERSION = "mini-3.0"
+VERSION = "mini-3.1"
+SHARES = (0.3, 0.3, 0.2, 0.2)
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("weights", type=Path, help="the file to write")
     parser.add_argument("--pool", type=Path, required=True, help="the tag profile's axes come from its teacher's tags")
     parser.add_argument("--text-from", type=Path, default=WEIGHTS, help="a file of mini whose text half is kept")
-    parser.add_argument("--shares", type=float, nargs=3, default=(0.35, 0.35, 0.3), help="acoustic, semantic, tags")
+    parser.add_argument("--shares", type=float, nargs=4, default=SHARES, help="acoustic, semantic, effects, tags")
     parser.add_argument("--training", default="", help="what the model was trained on, in a sentence")
     parser.add_argument("--licence", default="", help="hours by licence, in a sentence")
     wish = parser.parse_args()
@@ -74,7 +75,8 @@ def save(
         old = file.metadata()
         for name in ("text.table", "text.table.scale", "text.tags", "text.tags.scale"):
             stored[name] = file.get_tensor(name)
-    net = {"channels": student.channels, "hidden": HIDDEN, "acoustic": ACOUSTIC, "tags": TAGS, "text": TEXT}
+    heads = {"acoustic": ACOUSTIC, "text": TEXT, "effects": EFFECTS, "tags": TAGS}
+    net = {"channels": student.channels, "hidden": HIDDEN} | heads
     config = json.dumps({"net": net, "weights": list(shares), "tag_share": 0.0})
     notes = {
         "version": VERSION,

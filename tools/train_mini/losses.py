@@ -8,13 +8,27 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cosine_similar
 
 from .batches import Batch
 from .student import Heard
+from .whitening import Whitening
 
-SHARES = {"features": 1.5, "tags": 0.15, "likeness": 3.0, "meaning": 0.8, "segments": 0.4, "names": 0.4, "clips": 0.5}
+SHARES = {
+    "features": 1.0,
+    "tags": 0.15,
+    "likeness": 3.0,
+    "effects": 2.0,
+    "meaning": 0.8,
+    "segments": 0.4,
+    "names": 0.4,
+    "clips": 0.5,
+}
 SOFTENED = 2.0
 """The temperature at which tags are learned a second time."""
 NEAR, ALIKE = 0.1, 0.12
 """Temperatures of the targets: among names, among clips."""
 TOP_TAGS = 5
+
+
+AGAINST_FEATURES = 2.0
+"""How much more than the first teacher's the second's likeness of two windows counts."""
 
 
 @dataclass(frozen=True)
@@ -43,23 +57,26 @@ def rarity(tags: Tensor) -> Tensor:
 class Losses(nn.Module):
     """All terms; holds the two learned scales of the contrasts."""
 
-    def __init__(self, meaning: Meaning) -> None:
+    def __init__(self, meaning: Meaning, effects: Whitening) -> None:
         super().__init__()
         self.meaning = meaning
+        self.effects = effects
         self.scales = nn.Parameter(torch.tensor([2.5, 2.7]))
 
     def forward(self, heard: Heard, batch: Batch) -> dict[str, Tensor]:
         """Unweighted terms by name."""
         heard = Heard(*(each.float() for each in heard))
+        window, segments = self.effects(batch.effects.amax(1)), self.effects(batch.effects)
         clip, meant = normalize(heard.acoustic.mean(1), dim=-1), normalize(heard.semantic.mean(1), dim=-1)
         return {
             "features": _features(heard.teacher, batch),
             "tags": _tags(heard.tags, batch),
-            "likeness": (_cosines(heard.teacher.mean(1)) - _cosines(batch.features.mean(1))).square().mean(),
+            "likeness": _likeness(heard.teacher, batch.features.mean(1)) + _likeness(heard.effects, window),
+            "effects": _effects(heard.effects, window, segments, batch),
             "meaning": self._meaning(meant, batch),
             "segments": self._segments(heard.semantic, batch),
             "names": self._names(meant, batch),
-            "clips": self._clips(clip, batch),
+            "clips": self._clips(clip, window, batch),
         }
 
     def _meaning(self, meant: Tensor, batch: Batch) -> Tensor:
@@ -81,13 +98,14 @@ class Losses(nn.Module):
         told = torch.log_softmax(self.scales[1].exp() * (meant @ names.T), 1)
         return _weighted(-(target * told).sum(1), batch.trust)
 
-    def _clips(self, clip: Tensor, batch: Batch) -> Tensor:
+    def _clips(self, clip: Tensor, effects: Tensor, batch: Batch) -> Tensor:
         """Among the other windows, those of the same recording, of the same text, of like meaning and like sound."""
         centred = normalize(self.meaning.names - self.meaning.names.mean(0), dim=-1)[batch.names.clamp_min(0)]
         centred = centred * (batch.trust > 0)[:, None]
         same = torch.maximum(_same(batch.recordings), 0.8 * _same(batch.names))
         itself = torch.eye(len(clip), dtype=torch.bool, device=clip.device)
-        alike = (_cosines(batch.features.mean(1)) + centred @ centred.T + same) / 3 / ALIKE
+        sound = (_cosines(batch.features.mean(1)) + AGAINST_FEATURES * _cosines(effects)) / (1 + AGAINST_FEATURES)
+        alike = (1.5 * sound + centred @ centred.T + same) / 3.5 / ALIKE
         target = torch.softmax(alike.masked_fill(itself, -1e4), 1)
         told = torch.log_softmax((self.scales[0].exp() * (clip @ clip.T)).masked_fill(itself, -1e4), 1)
         return _weighted(-(target * told).sum(1), 0.3 + batch.shares)
@@ -97,6 +115,17 @@ def _features(teacher: Tensor, batch: Batch) -> Tensor:
     apart = 1 - cosine_similarity(teacher, batch.features, dim=-1)
     squared = (teacher - batch.features).square().mean(-1)
     return _weighted(apart + 0.5 * squared, batch.sure) / 1.5
+
+
+def _likeness(told: Tensor, target: Tensor) -> Tensor:
+    """(batch, segments, dim) and (batch, axes): how alike two windows are."""
+    return (_cosines(told.mean(1)) - _cosines(target)).square().mean()
+
+
+def _effects(told: Tensor, window: Tensor, segments: Tensor, batch: Batch) -> Tensor:
+    """The whole window first; its segments as far as they sound."""
+    whole = 1 - cosine_similarity(told.mean(1), window, dim=-1)
+    return whole.mean() + 0.3 * _weighted(1 - cosine_similarity(told, segments, dim=-1), batch.sounding)
 
 
 def _tags(logits: Tensor, batch: Batch) -> Tensor:

@@ -16,7 +16,7 @@ from . import clips
 from .clips import Clip
 from .licences import may_be_published
 from .mixing import Mixer
-from .teacher import Teacher, Yamnet
+from .teacher import Both, Teacher
 
 SHARD = 512
 """Windows in a shard."""
@@ -36,7 +36,7 @@ def main() -> None:
     torch.set_num_threads(1)
     material = clips.read(wish.corpus, usable)
     print(f"{len(material)} clips, {sum(len(clip.samples) for clip in material) / 16_000 / 3600:.2f} h", flush=True)
-    begin = time.monotonic()
+    begin, teacher = time.monotonic(), Both(wish.teacher)
     for number in range(wish.shards):
         path = wish.pool / f"{wish.seed:02d}-{number:04d}.npz"
         if path.exists():
@@ -44,7 +44,7 @@ def main() -> None:
         if time.monotonic() - begin > 60 * wish.minutes:
             break
         random = np.random.default_rng([wish.seed, number])
-        write(path, material, Mixer(material, random), Yamnet(wish.teacher), SHARD)
+        write(path, material, Mixer(material, random), teacher, SHARD)
         print(f"{path.name} after {time.monotonic() - begin:.0f} s", flush=True)
 
 
@@ -54,7 +54,7 @@ def usable(row: dict[str, str]) -> bool:
 
 
 def write(path: Path, material: list[Clip], mixer: Mixer, teacher: Teacher, windows: int) -> None:
-    """One shard: frames, what the teacher hears, and the loudest clip's number, recording, text and share."""
+    """One shard: frames, what the teachers hear, and the loudest clip's number, recording, text and share."""
     mixtures = [mixer() for _ in range(windows)]
     lessons = [teacher.hear(mixture.window) for mixture in mixtures]
     log_mel = LogMel()
@@ -68,6 +68,7 @@ def write(path: Path, material: list[Clip], mixer: Mixer, teacher: Teacher, wind
             frames=np.stack(frames),
             features=np.stack([lesson.features for lesson in lessons]).astype(np.float16),
             tags=np.stack([lesson.tags for lesson in lessons]).astype(np.float16),
+            effects=np.stack([lesson.effects for lesson in lessons]).astype(np.float16),
             recordings=np.array([source.original if source else "" for source in sources]),
             texts=np.array([source.text if source else "" for source in sources]),
             shares=np.array([mixture.share for mixture in mixtures], np.float32),

@@ -15,6 +15,8 @@ from torch import Tensor
 from .losses import Meaning, rarity
 from .whitening import Whitening
 
+EFFECTS_AXES, EFFECTS_POWER = 128, 0.25
+
 SHARDS = 8
 
 
@@ -25,6 +27,7 @@ class Prepared:
     names: list[str]
     meaning: Meaning
     whitening: Whitening
+    effects: Whitening
 
 
 def main() -> None:
@@ -52,12 +55,16 @@ def save(path: Path, pool: Path, names: list[str], meanings: Tensor, tag_meaning
     features = torch.from_numpy(np.concatenate([shard["features"][::4] for shard in shards]))
     tags = torch.from_numpy(np.concatenate([shard["tags"] for shard in shards])).float()
     whitening = Whitening.of(features)
+    heard = torch.from_numpy(np.concatenate([shard["effects"].max(1) for shard in shards]))
+    effects = Whitening.of(heard[:, None], EFFECTS_AXES, EFFECTS_POWER)
     tensors = {
         "names": meanings,
         "tags": tag_meanings,
         "rarity": rarity(tags.amax(1)),
         "centre": whitening.centre,
         "axes": whitening.axes,
+        "effects.centre": effects.centre,
+        "effects.axes": effects.axes,
     }
     save_file({name: each.contiguous() for name, each in tensors.items()}, path, {"names": json.dumps(names)})
 
@@ -68,7 +75,8 @@ def load(path: Path) -> Prepared:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
         names = json.loads(file.metadata()["names"])
     meaning = Meaning(tensors["tags"], tensors["names"], tensors["rarity"])
-    return Prepared(names, meaning, Whitening(tensors["centre"], tensors["axes"]))
+    effects = Whitening(tensors["effects.centre"], tensors["effects.axes"])
+    return Prepared(names, meaning, Whitening(tensors["centre"], tensors["axes"]), effects)
 
 
 if __name__ == "__main__":

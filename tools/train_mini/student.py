@@ -1,13 +1,18 @@
 """The network of `mini` as it is trained: with batch normalisation, and a head for the teacher's features."""
 
-from typing import NamedTuple
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from mgcld_plugins.encoders._mini_audio import MEL_SCALE, MEL_SHIFT
+from safetensors import safe_open
 from torch import Tensor, nn
 
 CHANNELS = (32, 64, 128, 192, 256)
-HIDDEN, ACOUSTIC, TEXT, TAGS = 512, 256, 256, 521
+HIDDEN, ACOUSTIC, TEXT, TAGS, EFFECTS = 512, 256, 256, 521, 128
+HEADS = ("acoustic", "semantic", "tags", "effects")
+"""Those that the encoder keeps."""
 RARE = -6.0
 """The tags' first bias: most of them are absent most of the time."""
 
@@ -18,6 +23,7 @@ class Heard(NamedTuple):
     acoustic: Tensor
     semantic: Tensor
     tags: Tensor
+    effects: Tensor
     teacher: Tensor
 
 
@@ -53,7 +59,8 @@ class Student(nn.Module):
         self.block3, self.block4 = Block(c[2], c[3], 2), Block(c[3], c[4], (1, 2))
         self.hidden = nn.Sequential(nn.Linear(2 * c[4], HIDDEN), nn.BatchNorm1d(HIDDEN))
         self.acoustic, self.semantic = nn.Linear(HIDDEN, ACOUSTIC), nn.Linear(HIDDEN, TEXT)
-        self.tags, self.teacher = nn.Linear(HIDDEN, TAGS), nn.Linear(HIDDEN, teacher)
+        self.tags, self.effects = nn.Linear(HIDDEN, TAGS), nn.Linear(HIDDEN, EFFECTS)
+        self.teacher = nn.Linear(HIDDEN, teacher)
         nn.init.constant_(self.tags.bias, RARE)
 
     def forward(self, log_mel: Tensor) -> Heard:
@@ -62,7 +69,7 @@ class Student(nn.Module):
         x = self.block4(self.block3(self.block2(self.block1(torch.relu(self.stem(x))))))
         x = x.permute(0, 2, 3, 1).flatten(2)
         h = torch.relu(self.hidden(x.flatten(0, 1))).unflatten(0, x.shape[:2])
-        return Heard(self.acoustic(h), self.semantic(h), self.tags(h), self.teacher(h))
+        return Heard(self.acoustic(h), self.semantic(h), self.tags(h), self.effects(h), self.teacher(h))
 
     @property
     def channels(self) -> list[int]:
@@ -71,13 +78,60 @@ class Student(nn.Module):
         return [int(layer.out_channels) for layer in layers]
 
 
+def audio_half(weights: Path) -> dict[str, Tensor]:
+    """The audio tensors of a file that the encoder reads, as floats."""
+    with safe_open(weights, "pt") as file:
+        stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    half = {}
+    for name, tensor in stored.items():
+        if name.startswith("audio.") and not name.endswith(".scale"):
+            scale = stored.get(f"{name}.scale", torch.ones(1))
+            half[name.removeprefix("audio.")] = tensor.float() * scale.view(-1, *[1] * (tensor.dim() - 1))
+    return half
+
+
+def begun_from(tensors: dict[str, Tensor], frames: Tensor) -> Student:
+    """A student that says what a folded one says; `frames` (batch, frames, 64) show its normalisations what is usual.
+
+    Heads that the folded one has not are as random as at the start.
+    """
+    student = Student()
+    norms = [(name, module) for name, module in student.named_modules() if isinstance(module, nn.Sequential)]
+    for name, (layer, norm) in norms:
+        layer.weight.data.copy_(tensors[f"{name}.weight"])
+        layer.register_forward_hook(partial(_usual, norm, tensors[f"{name}.bias"], layer.bias))
+    for name in HEADS:
+        if f"{name}.weight" in tensors:
+            head = getattr(student, name)
+            head.weight.data.copy_(tensors[f"{name}.weight"])
+            head.bias.data.copy_(tensors[f"{name}.bias"])
+    with torch.no_grad():
+        student.eval()(frames)
+    for _, (layer, _) in norms:
+        layer._forward_hooks.clear()
+    return student.train()
+
+
+@torch.no_grad()
+def _usual(norm: nn.Module, bias: Tensor, own: Tensor | None, _layer: nn.Module, _inputs: Any, output: Tensor) -> None:
+    """The normalisation takes what comes as usual, and gives it back as it came, with the folded bias."""
+    if own is not None:
+        output -= own
+        own.zero_()
+    axes = [axis for axis in range(output.dim()) if axis != 1]
+    norm.running_mean.copy_(output.mean(axes))
+    norm.running_var.copy_(output.var(axes))
+    norm.weight.copy_((norm.running_var + norm.eps).sqrt())
+    norm.bias.copy_(norm.running_mean + bias)
+
+
 def folded(student: Student) -> dict[str, Tensor]:
     """The encoder's tensors: normalisation put into the weights, without the teacher's head."""
     tensors: dict[str, Tensor] = {}
     for name, module in student.named_modules():
         if isinstance(module, nn.Sequential):
             tensors |= _folded(name, *module)
-        elif name in ("acoustic", "semantic", "tags"):
+        elif name in HEADS:
             tensors |= {f"{name}.weight": module.weight, f"{name}.bias": module.bias}
     return {name: tensor.detach().float() for name, tensor in tensors.items()}
 

@@ -1,4 +1,4 @@
-"""The teacher: YAMNet's outputs for the segments of a window. Its weights stay its own."""
+"""The teachers: what YAMNet and aiSFX hear in the segments of a window. Their weights stay their own."""
 
 import warnings
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 from mgcld_plugins.encoders._mini_audio import SEGMENT_SAMPLES
+
+from .effects import Effects
 
 PATCH_SAMPLES = 15_600
 PATCH_SEGMENTS = 3
@@ -17,18 +19,31 @@ CELLS_TENSOR, TAGS_TENSOR = 120, 123
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a teacher hears in a window: features (segments, dim) >= 0 and tag probabilities (segments, tags)."""
+    """What is heard in the segments of a window, everything >= 0."""
 
-    features: np.ndarray
-    tags: np.ndarray
+    features: np.ndarray  # (segments, 1024), YAMNet's
+    tags: np.ndarray  # (segments, 521), its probabilities
+    effects: np.ndarray  # (segments, 512), aiSFX's features
 
 
 class Teacher(Protocol):
-    """Anything that hears like YAMNet."""
+    """Anything that hears like both."""
 
     def hear(self, window: np.ndarray) -> Lesson:
         """`window` is (samples,), float32 in [-1, 1], 16 kHz."""
         ...
+
+
+class Both:
+    """The two as they are published."""
+
+    def __init__(self, yamnet: Path) -> None:
+        """`yamnet` is the TFLite file; aiSFX comes with its package."""
+        self._yamnet, self._effects = Yamnet(yamnet), Effects()
+
+    def hear(self, window: np.ndarray) -> Lesson:
+        """`window` is (samples,), float32 in [-1, 1], 16 kHz."""
+        return Lesson(*self._yamnet.hear(window), self._effects.hear(window))
 
 
 class Yamnet:
@@ -42,8 +57,8 @@ class Yamnet:
             self._graph = Interpreter(str(path), num_threads=1, experimental_preserve_all_tensors=True)
         self._graph.allocate_tensors()
 
-    def hear(self, window: np.ndarray) -> Lesson:
-        """Each segment has the mean of what the patches over it say: its own cell, and half the tags of the patch."""
+    def hear(self, window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Features and tags: each segment has the mean of what the patches over it say, of features its own cell."""
         segments = -(-len(window) // SEGMENT_SAMPLES)
         padded = np.zeros((segments + 2 * PATCH_SEGMENTS) * SEGMENT_SAMPLES, np.float32)
         padded[SEGMENT_SAMPLES : SEGMENT_SAMPLES + len(window)] = window
@@ -57,7 +72,7 @@ class Yamnet:
             tags[covered] += heard
             count[covered] += 1
         inside = slice(1, segments + 1)
-        return Lesson(features[inside] / count[inside], tags[inside] / count[inside])
+        return features[inside] / count[inside], tags[inside] / count[inside]
 
     def _patch(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self._graph.set_tensor(0, samples[None])

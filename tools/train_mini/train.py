@@ -15,7 +15,7 @@ from . import together
 from .batches import Batch, Pool
 from .losses import SHARES, Losses
 from .prepare import load
-from .student import Student
+from .student import Student, audio_half, begun_from
 
 WARM_UP_STEPS, STEADY = 150, 0.3
 """The rate rises over the first steps, is steady for a share of the time, then falls as a cosine."""
@@ -30,7 +30,9 @@ def main() -> None:
     parser.add_argument("pool", type=Path)
     parser.add_argument("prepared", type=Path)
     parser.add_argument("checkpoint", type=Path, help="written every few minutes; goes on from it where it exists")
-    parser.add_argument("--begin-from", type=Path, help="weights of an earlier checkpoint, for a schedule of its own")
+    parser.add_argument(
+        "--begin-from", type=Path, help="an earlier checkpoint or weights file, for a schedule of its own"
+    )
     parser.add_argument("--minutes", type=float, required=True, help="length of the whole schedule")
     parser.add_argument("--every", type=float, default=4, help="minutes between checkpoints")
     parser.add_argument("--batch", type=int, default=64)
@@ -59,7 +61,7 @@ class Training:
         self._pool.grow()
         self._aside = _aside(wish, prepared.names, prepared.whitening)
         self.student: Any = Student().to(device, memory_format=torch.channels_last)  # Any: torch's `to` is not typed so
-        self._losses = Losses(prepared.meaning.to(device)).to(device)
+        self._losses = Losses(prepared.meaning.to(device), prepared.effects.to(device)).to(device)
         self._optimiser = _optimiser(self.student, self._losses, wish.rate)
         self._steps, self._before, self._seen = 0, 0.0, 0
         self._average = AveragedModel(self.student, avg_fn=_averaged, use_buffers=True)
@@ -140,6 +142,10 @@ class Training:
             self._losses.scales.data.copy_(state["losses"])
             self._optimiser.load_state_dict(state["optimiser"])
             self._steps, self._before, self._seen = state["steps"], state["seconds"], state["seen"]
+        elif first and first.suffix == ".safetensors":
+            frames = self._pool.batch(list(range(min(CHECK_WINDOWS, len(self._pool.places))))).frames
+            self.student.load_state_dict(begun_from(audio_half(first), frames).state_dict())
+            self._average.module.load_state_dict(self.student.state_dict())
         elif first:
             state = torch.load(first, map_location=self._device, weights_only=True)
             self._average.load_state_dict(state["average"])

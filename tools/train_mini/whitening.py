@@ -10,22 +10,26 @@ AXES = 256
 
 @dataclass(frozen=True)
 class Whitening:
-    """`centre` (dim,), `axes` (dim, AXES)."""
+    """`centre` (dim,), `axes` (dim, axes)."""
 
     centre: Tensor
     axes: Tensor
 
     @classmethod
-    def of(cls, features: Tensor) -> "Whitening":
-        """From (windows, segments, dim) features >= 0; weak axes stay weaker."""
+    def of(cls, features: Tensor, axes: int = AXES, power: float = 0.5) -> "Whitening":
+        """From (windows, segments, dim) features >= 0; weak axes stay weaker, with a smaller power more so."""
         rows = features.flatten(0, 1).float().clamp_min(0).sqrt()
         centre = rows.mean(0)
         values, vectors = torch.linalg.eigh(torch.cov((rows - centre).T))
-        values, vectors = values.flip(0)[:AXES], vectors.flip(1)[:, :AXES]
-        axes = vectors / (values + 1e-3 * values[0]).sqrt()
-        spread = (((rows - centre) @ axes).square().mean()).sqrt()
-        return cls(centre, axes / spread)
+        values, vectors = values.flip(0)[:axes], vectors.flip(1)[:, :axes]
+        scaled = vectors / (values + 1e-3 * values[0]) ** power
+        spread = (((rows - centre) @ scaled).square().mean()).sqrt()
+        return cls(centre, scaled / spread)
+
+    def to(self, device: torch.device) -> "Whitening":
+        """The same elsewhere."""
+        return Whitening(self.centre.to(device), self.axes.to(device))
 
     def __call__(self, features: Tensor) -> Tensor:
-        """(..., dim) -> (..., AXES) of about unit spread."""
+        """(..., dim) -> (..., axes) of about unit spread."""
         return (features.clamp_min(0).sqrt() - self.centre) @ self.axes
