@@ -1,0 +1,21 @@
+"""The configuration file: YAML into frozen models; a key that nobody knows is an error with its path.
+
+`schema` holds the options of the daemon itself. Each part (source, encoder, captioner, sink) states its own options in
+its constructor; `options_of` checks them the same way.
+"""
+
+from .parts import Part, encoder_part, options_of, part_of_address
+from .reading import load_config
+from .schema import DEFAULT_ENDPOINT, Config, Model, PublishConfig
+
+__all__ = [
+    "DEFAULT_ENDPOINT",
+    "Config",
+    "Model",
+    "Part",
+    "PublishConfig",
+    "encoder_part",
+    "load_config",
+    "options_of",
+    "part_of_address",
+]

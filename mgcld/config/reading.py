@@ -1,0 +1,69 @@
+"""A YAML file and the command line's wishes into a checked configuration."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from mgcld.errors import ConfigError
+
+from .explained import explained
+from .schema import Config
+
+
+def load_config(path: Path | None, overrides: Mapping[str, Any]) -> Config:
+    """Read a file, lay the command line's wishes over it (of mappings, key by key), and check the whole.
+
+    Relative paths in the file start at the file; the command line's start at the working directory, and its sources
+    come as a `Part`.
+
+    Raises:
+        ConfigError: one line for each thing that is wrong, with its path in the file.
+    """
+    content = _read(path) if path else {}
+    base = path.parent if path else Path()
+    if isinstance(content.get("adapter"), str):
+        content["adapter"] = base / Path(content["adapter"]).expanduser()
+    try:
+        return Config.model_validate(_laid_over(content, overrides), context={"base": base})
+    except ValidationError as error:
+        help = f"mend {path or 'the command line'}; config/demo.yaml explains every option"
+        raise explained(error, Config, help=help) from error
+
+
+def _laid_over(content: Mapping[str, Any], wishes: Mapping[str, Any]) -> dict[str, Any]:
+    laid = {**content, "sources": content.get("sources") or {}}
+    for key, wish in wishes.items():
+        under = laid.get(key) or {}
+        if not isinstance(wish, Mapping):
+            laid[key] = wish
+        elif isinstance(under, Mapping):  # if not, what stands there is wrong: leave it to the check
+            laid[key] = {**under, **wish}
+    return laid
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which no key may stand twice: the first of two sources of one name would silently be lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            content = yaml.load(file, _Loader)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}", help="give a file with -c") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not YAML: {error}", help="compare it with config/demo.yaml") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} holds no options", help="compare it with config/demo.yaml")
+    return content

@@ -1,0 +1,65 @@
+"""The options of the daemon itself; a key that nobody knows is an error."""
+
+import re
+import socket
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from .parts import NamedPart, Part, SourcePart
+
+DEFAULT_ENDPOINT = "tcp://127.0.0.1:5765"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class Model(BaseModel):
+    """Frozen, with unknown keys refused, and every field documented by the string below it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class PublishConfig(Model):
+    """Where and how messages go out."""
+
+    endpoint: str = DEFAULT_ENDPOINT
+    """ZeroMQ address to bind: tcp://address:port or ipc://path."""
+    insecure: bool = False
+    """Allow an address that other machines can reach, without encryption."""
+
+
+class Config(Model):
+    """Everything that `mgcld run` needs to know."""
+
+    node: str = Field(default_factory=lambda: socket.gethostname().split(".")[0])
+    """This machine's name in every message."""
+    encoder: NamedPart = Part(type="mini")
+    """The frozen audio-language model: a name, or a mapping with `type`, `device` and its other options."""
+    captioner: NamedPart | None = None
+    """Who writes a sentence about each window; without it, the one that the adapter was trained with."""
+    adapter: Path
+    """The file that `mgcld train` wrote. A relative path starts at the configuration file."""
+    hop_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """Seconds from the start of one window to the start of the next."""
+    sources: Annotated[dict[str, SourcePart], Field(min_length=1)]
+    """Name -> source: an address (`rtsp://...`, `microphone:default`, `file.wav?pace=max`) or a mapping with `type`."""
+    publish: PublishConfig = PublishConfig()
+    """Where probabilities go."""
+    sinks: dict[str, NamedPart] = {}
+    """Name -> where messages go besides ZeroMQ."""
+    max_batch: Annotated[int, Field(ge=1, le=1024)] = 32
+    """At most so many windows go to the encoder at once."""
+    inbox_windows: Annotated[int, Field(ge=1, le=10_000)] = 64
+    """At most so many windows wait for the encoder; then the oldest is dropped and counted."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much the log says."""
+
+    @field_validator("node", "sources", "sinks")
+    @classmethod
+    def _names(cls, value: str | dict[str, Part], info: ValidationInfo) -> str | dict[str, Part]:
+        for name in [value] if info.field_name == "node" else value:
+            if not NAME.fullmatch(str(name)):
+                raise ValueError(f"{name!r} is no name: letters, digits, '_', '-' and '.', at most 64")
+            if name == "node" and info.field_name == "sources":
+                raise ValueError("no source can be called 'node': that is the daemon itself in health messages")
+        return value
