@@ -1,6 +1,7 @@
 """From logits to honest probabilities: a temperature, and the chance that a window holds none of the classes.
 
-What speaks for a window's best class is its closeness c to the class's shots and what the contrast says of it, s.
+What speaks for the class nearest to a window is its closeness c to the class's shots and what the contrast says of it,
+s: the nearest, and not that of the highest logit, so that the figure is never worse than the closeness alone.
 Two groups of windows are known at training: the class's own recordings, left out in turn, and sounds that are foreign
 (those recordings again with their own class left out, `_background`, generated noise). The familiarity f = c + ρ s,
 with threshold and width, tells them apart:
@@ -26,9 +27,9 @@ WIDTH, WIDTH_SPREAD = 0.1, 0.7
 """Middle of the prior for the width (cosine), and its standard deviation in nats."""
 WIDTHS = (0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.085, 0.1, 0.125, 0.15, 0.2)
 """To choose from: below, a probability would be a yes or a no; above, it would say nothing."""
-CONTRAST_WEIGHT = 0.5
+CONTRAST_WEIGHT = 0.1
 """Middle of the prior for ρ."""
-CONTRAST_WEIGHTS = (0.0, 0.25, 0.5, 1.0)
+CONTRAST_WEIGHTS = (0.0, 0.1, 0.25, 0.5)
 """To choose from."""
 DEFAULT_TEMPERATURE = 8.0
 """Where nothing can be left out."""
@@ -48,7 +49,7 @@ class Calibration:
     """How much the contrast counts beside the closeness (ρ)."""
 
     def familiarity(self, best: Best) -> Float[Tensor, " batch"]:
-        """How well known the best class of each window is: f = c + ρ s."""
+        """How well known the nearest class of each window is: f = c + ρ s."""
         return best.closeness + self.contrast_weight * best.contrast
 
 

@@ -22,6 +22,7 @@ from mgcld.model.parts import (
     contrast_logits,
 )
 from mgcld.model.parts import closeness as closeness_of
+from mgcld.model.within import Within, within_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +32,10 @@ class Head:
     options: MethodOptions
     values: Float[Tensor, "shots classes"]
     """One-hot classes of the keys (V)."""
+    within: Within
+    """What the shots of one class differ in; similarities come as they are, and are read through this."""
+    within_fine: Within
+    """The same at the fine grain."""
     alike: Cohesion
     """How alike each class's shots are."""
     explanations: Explanations
@@ -41,13 +46,24 @@ class Head:
 
     def parts(self, near: Similarities, query: Keys, caption: Float[Tensor, "batch text"]) -> Parts:
         """What each part says of a batch; `near` compares it with the support set."""
-        cache = cache_logits(near, self.values, self.alike, self.options)
+        cache = cache_logits(self.read(near), self.values, self.alike, self.options)
         contrast = contrast_logits(self.fusion, query, caption, self.explanations, self.options).against(self.centre)
         return Parts(*cache, contrast.coarse, contrast.fine)
 
     def closeness(self, near: Similarities) -> Float[Tensor, "batch classes"]:
         """How near a batch is to each class (cosine)."""
-        return closeness_of(near, self.values, self.alike, self.options)
+        return closeness_of(self.read(near), self.values, self.alike, self.options)
+
+    def read(self, near: Similarities) -> Similarities:
+        """What is left of similarities once differences within classes are shrunk."""
+        return Similarities(self.within(near.coarse), self.within_fine(near.fine))
+
+    def between(self, found: Similarities, own: Similarities, others: Similarities) -> Similarities:
+        """The same for a batch compared with other sounds; `own` and `others` compare either with the support set."""
+        return Similarities(
+            self.within.between(found.coarse, own.coarse, others.coarse),
+            self.within_fine.between(found.fine, own.fine, others.fine),
+        )
 
     def best(self, parts: Parts, near: Similarities, barred: Bool[Tensor, "batch classes"] | None = None) -> Best:
         """What speaks for the best class of each query that is not barred."""
@@ -58,6 +74,8 @@ class Head:
         return replace(
             self,
             values=self.values.to(device),
+            within=self.within.to(device),
+            within_fine=self.within_fine.to(device),
             alike=self.alike.to(device),
             explanations=self.explanations.to(device),
             fusion=deepcopy(self.fusion).to(device),  # a module moves in place, and others may hold this one
@@ -77,4 +95,6 @@ def head_of(
     """Measure a support set against itself (`own`) and against the explanations, once."""
     found = contrast_logits(fusion, support, caption, explanations, options)
     centre = centre_of(found, values, options)
-    return Head(options, values, cohesions(own, values, options), explanations, fusion, centre)
+    within, within_fine = (within_of(each, values, options.within) for each in (own.coarse, own.fine))
+    alike = cohesions(Similarities(within(own.coarse), within_fine(own.fine)), values, options)
+    return Head(options, values, within, within_fine, alike, explanations, fusion, centre)

@@ -30,6 +30,8 @@ class MethodOptions:
     """How much mass an audio segment carries: all alike, or what the encoder says that it tells."""
     cache: Literal["sum", "closeness"] = "sum"
     """What the cache says for a class: the sum of its shots' affinities (eq. 2, 11), or its closeness (see `cache`)."""
+    within: float = 0.0
+    """How far what the shots of one class differ in is shrunk before windows are compared with shots (see `within`)."""
     salience: Literal["clamped", "softmax"] = "clamped"
     """How explanations are weighted in eq. 14: the similarities themselves, or their softmax."""
     salience_temperature: float = 0.1
@@ -71,6 +73,7 @@ MGCL_PLUS = MethodOptions(
     coarse="encoder",
     marginals="encoder",
     cache="closeness",
+    within=1.0,
     salience="softmax",
     centred=True,
     audio_share=0.9,

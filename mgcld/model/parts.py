@@ -28,6 +28,10 @@ class Similarities:
     coarse: Float[Tensor, "batch shots"]
     fine: Float[Tensor, "batch shots"]
 
+    def to(self, device: str) -> "Similarities":
+        """The same on another device."""
+        return Similarities(self.coarse.to(device), self.fine.to(device))
+
     def __getitem__(self, index: tuple[Tensor, Tensor]) -> "Similarities":
         rows, columns = index
         return Similarities(self.coarse[rows][:, columns], self.fine[rows][:, columns])
@@ -158,14 +162,14 @@ def closeness(
     options: MethodOptions,
     masked: Bool[Tensor, "batch shots"] | None = None,
 ) -> Float[Tensor, "batch classes"]:
-    """How near each query is to each class: the mean of both grains' closeness, whatever the cache says."""
-    coarse, fine = closenesses(near, values, alike, options, masked)
-    return (coarse + fine) / 2
+    """How near each query is to each class, whatever the cache says: at the coarse grain, since the fine one tells own
+    from foreign sounds worse, alone and beside it."""
+    return grain_closeness(near.coarse, values, alike.coarse, options, masked=masked)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Best:
-    """What speaks for each query's best class."""
+    """What speaks for the class nearest to each query."""
 
     closeness: Float[Tensor, " batch"]
     """To the class's shots (cosine)."""
@@ -180,13 +184,11 @@ def best_of(
     options: MethodOptions,
     barred: Bool[Tensor, "batch classes"] | None = None,
 ) -> Best:
-    """Of the class with the highest logit; a barred class is as if it were not there. `near` is the closeness."""
-    logits = total(parts, options)
-    logits = logits if barred is None else logits.masked_fill(barred, -torch.inf)
-    best = logits.argmax(1, keepdim=True)
+    """Of the class with the largest closeness (`near`); a barred class is as if it were not there."""
+    best = (near if barred is None else near.masked_fill(barred, -torch.inf)).max(1)
     scale = options.contrast_scale * float(options.centred) / 2
     contrast = scale * (parts.coarse_contrast + parts.fine_contrast)
-    return Best(near.gather(1, best)[:, 0], contrast.gather(1, best)[:, 0])
+    return Best(best.values, contrast.gather(1, best.indices[:, None])[:, 0])
 
 
 def joined(*bests: Best) -> Best:
@@ -196,7 +198,7 @@ def joined(*bests: Best) -> Best:
 
 def singly(near: Similarities) -> Float[Tensor, "batch shots"]:
     """How near each query is to each shot, as if every shot were a class of its own (cosine)."""
-    return (near.coarse + near.fine) / 2
+    return near.coarse
 
 
 def query_of(features: Features, options: MethodOptions) -> tuple[Keys, Float[Tensor, "batch text"]]:

@@ -9,7 +9,8 @@ from torch import Tensor
 from mgcld.model.contrast import Explanations, Fusion, coarse_contrast
 from mgcld.model.head import Head, head_of
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import Contrasts, Parts, cache_logits, centre_of, cohesions, contrast_logits, total
+from mgcld.model.parts import Contrasts, Parts, Similarities, cache_logits, centre_of, cohesions, contrast_logits, total
+from mgcld.model.within import within_of
 from mgcld.training.material import Material
 
 SEED = 2024
@@ -30,8 +31,11 @@ def training_cache(material: Material, options: MethodOptions) -> tuple[Tensor, 
     all, so for it the whole cache is left out.
     """
     masked = None if options.self_match == "keep" else material.itself
-    alike = cohesions(material.near, material.values, options, masked)
-    coarse, fine = cache_logits(material.near, material.values, alike, options, masked)
+    near = Similarities(
+        *(within_of(own, material.values, options.within)(own) for own in (material.near.coarse, material.near.fine))
+    )
+    alike = cohesions(near, material.values, options, masked)
+    coarse, fine = cache_logits(near, material.values, alike, options, masked)
     if masked is None:
         return coarse, fine
     has_sibling = (material.shots_per_class[material.labels] > 1)[:, None]

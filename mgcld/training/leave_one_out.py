@@ -15,7 +15,7 @@ from torch import Tensor
 from mgcld.model.contrast import Explanations
 from mgcld.model.head import Head
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import Parts, Similarities, closeness, cohesions, total
+from mgcld.model.parts import Parts, Similarities, total
 from mgcld.training.fit import head, new_fusion, training
 from mgcld.training.material import Material
 
@@ -77,10 +77,10 @@ def _round(
     kept[left] = False
     kept_shots = kept.nonzero()[:, 0]
     rest, query, near = material[kept_shots], material[left], material.near[left, kept_shots]
-    alike = cohesions(rest.near, rest.values, options)
-    heads = _heads(alignment, rest, explanations, options)
-    parts = {step: _asked(one, near, query) for step, one in heads}
-    return LeftOut(left, parts, closeness(near, rest.values, alike, options))
+    parts, close = {}, near.coarse
+    for step, one in _heads(alignment, rest, explanations, options):
+        parts[step], close = _asked(one, near, query), one.closeness(near)  # training does not change closeness
+    return LeftOut(left, parts, close)
 
 
 @torch.no_grad()

@@ -17,7 +17,8 @@ from mgcld.model.calibration import Calibration
 from mgcld.model.contrast import Explanations, Fusion
 from mgcld.model.head import Head
 from mgcld.model.options import MGCL_PLUS, PAPER, MethodOptions
-from mgcld.model.parts import Cohesion, Contrasts
+from mgcld.model.parts import Cohesion, Contrasts, similarities
+from mgcld.model.within import within_of
 
 BATCH, SHOTS, CLASSES = 5, 9, 4
 LABELS = (0, 2, 1, 0, 3, 2, 0, 1, 2)
@@ -114,7 +115,13 @@ def head(seed: int = 0, options: MethodOptions = PAPER) -> Head:
     """As it should come out of a support set; nothing in it was computed by the code under test."""
     made = world(seed)
     rows = [tensor(row[None]) for row in _measured(seed, reading_of(options))]
-    return Head(options, made.values, Cohesion(*rows[:2]), made.embedded, made.fusion, Contrasts(*rows[2:]))
+    untouched = [within_of(torch.eye(len(made.values)), made.values, 0.0) for _ in range(2)]
+    parts = made.values, *untouched, Cohesion(*rows[:2]), made.embedded, made.fusion, Contrasts(*rows[2:])
+    return Head(options, *parts)
+
+
+UNSHRUNK = replace(MGCL_PLUS, within=0.0)
+"""mgcl+ as `literal` writes it out; what is shrunk within classes is tested by itself."""
 
 
 def adapter(seed: int = 0, options: MethodOptions = PAPER, *, background: bool = True) -> Adapter:
@@ -124,6 +131,7 @@ def adapter(seed: int = 0, options: MethodOptions = PAPER, *, background: bool =
         classes=("dog bark", "siren", "Türklingel", "rain"),
         keys=made.keys,
         background=others if background else None,
+        background_near=similarities(others, made.keys, MGCL_PLUS) if background else None,
         head=head(seed, options),
         sentences=tuple(tuple(f"sentence {i}" for i in range(n)) for n in SENTENCES),
         calibration=Calibration(temperature=7.3, threshold=0.1, width=0.07),

@@ -11,6 +11,7 @@ from mgcld.model.cache import Keys
 from mgcld.model.contrast import Explanations, coarse_contrast
 from mgcld.model.options import MGCL_PLUS, PAPER, MethodOptions
 from mgcld.model.parts import (
+    Similarities,
     cache_logits,
     centre_of,
     closeness,
@@ -20,6 +21,7 @@ from mgcld.model.parts import (
     similarities,
     total,
 )
+from mgcld.model.within import within_of
 from mgcld.training.fit import head, new_fusion, trained, training, training_cache
 from mgcld.training.fitting import Fitted, Fitting
 from mgcld.training.leave_one_out import MOST_ROUNDS, leave_one_out, rounds, selected
@@ -129,6 +131,8 @@ def test_an_answer_about_a_left_out_shot_does_not_know_the_shot(options: MethodO
         if options.tied:
             fusion.tie()
         own, near = similarities(alone.keys, alone.keys, options), similarities(query.keys, alone.keys, options)
+        within = [within_of(each, alone.values, options.within) for each in (own.coarse, own.fine)]
+        own, near = (Similarities(within[0](s.coarse), within[1](s.fine)) for s in (own, near))
         alike = cohesions(own, alone.values, options)
         cache = cache_logits(near, alone.values, alike, options)
         said = contrast_logits(fusion, query.keys, query.caption, explanations, options)
@@ -170,7 +174,7 @@ def test_shots_that_are_left_out_together_do_not_hear_each_other(options: Method
 
 def test_the_choice_trusts_the_contrast_where_the_text_is_right_and_the_cache_is_not() -> None:
     heard, explanations = world([6, 6, 6])
-    lost = Keys(torch.roll(heard.keys.coarse, 1, 0), torch.roll(heard.keys.fine, 1, 0), heard.keys.weights)
+    lost = heard.keys[torch.arange(18).view(3, 6).T.flatten()]  # two shots of each class in each class
     options = replace(MGCL_PLUS, audio_share=0.0)  # the contrast listens to the caption alone
     trusted = _chosen(material(lost, heard.caption, heard.labels, 3, options), explanations, options)
     misled = Material(heard.keys, torch.roll(heard.caption, 1, 0), heard.labels, 3, heard.near)
