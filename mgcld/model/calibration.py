@@ -1,7 +1,7 @@
 """From logits to honest probabilities: a temperature, and the chance that a window holds none of the classes.
 
 What speaks for the class nearest to a window is its closeness c to the class's shots and what the contrast says of it,
-s: the nearest, and not that of the highest logit, so that the figure is never worse than the closeness alone.
+s; not for that of the highest logit, which tells own from foreign sounds less well.
 Two groups of windows are known at training: the class's own recordings, left out in turn, and sounds that are foreign
 (those recordings again with their own class left out, `_background`, generated noise). The familiarity f = c + ρ s,
 with threshold and width, tells them apart:

@@ -162,8 +162,10 @@ def closeness(
     options: MethodOptions,
     masked: Bool[Tensor, "batch shots"] | None = None,
 ) -> Float[Tensor, "batch classes"]:
-    """How near each query is to each class, whatever the cache says: at the coarse grain, since the fine one tells own
-    from foreign sounds worse, alone and beside it."""
+    """How near each query is to each class, whatever the cache says.
+
+    At the coarse grain: the fine one tells own from foreign sounds less well, alone and beside it.
+    """
     return grain_closeness(near.coarse, values, alike.coarse, options, masked=masked)
 
 

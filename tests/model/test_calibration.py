@@ -19,7 +19,7 @@ from mgcld.model.calibration import (
     probabilities,
 )
 from mgcld.model.options import MGCL_PLUS
-from mgcld.model.parts import Best, Parts, best_of, joined
+from mgcld.model.parts import Best, Parts, best_of, joined, total
 
 CALIBRATION = Calibration(temperature=6.0, threshold=0.5, width=0.05, contrast_weight=0.5)
 CLOSENESS = st.floats(-1, 1, width=32)
@@ -178,15 +178,18 @@ def test_what_the_contrast_says_of_the_best_class_counts() -> None:
     assert unknown.tolist() == pytest.approx([1 / (1 + math.exp(x)) for x in odds], abs=1e-5)
 
 
-def test_the_best_class_is_that_of_the_highest_logit_that_is_not_barred() -> None:
+def test_what_speaks_for_a_window_is_the_nearest_class_that_is_not_barred_whatever_the_logits_say() -> None:
     near = torch.tensor([[0.9, 0.2, 0.3, 0.4]] * 2)
     contrast = torch.tensor([[-0.8, 0.05, 0.0, 0.3], [0.1, 0.0, 0.0, 0.0]])
     parts = Parts(near, near, contrast, contrast)
     found = best_of(parts, near, MGCL_PLUS)
-    assert found.closeness.tolist() == pytest.approx([0.4, 0.9])
-    assert found.contrast.tolist() == pytest.approx([0.3, 0.1])
-    barred = torch.tensor([[False, False, False, True], [True, False, False, False]])
-    assert best_of(parts, near, MGCL_PLUS, barred).closeness.tolist() == pytest.approx([0.3, 0.4])
+    assert total(parts, MGCL_PLUS).argmax(1).tolist() == [3, 0]
+    assert found.closeness.tolist() == pytest.approx([0.9, 0.9])
+    assert found.contrast.tolist() == pytest.approx([-0.8, 0.1])
+    barred = torch.tensor([[True, False, False, False], [False, False, False, True]])
+    rest = best_of(parts, near, MGCL_PLUS, barred)
+    assert rest.closeness.tolist() == pytest.approx([0.4, 0.9])
+    assert rest.contrast.tolist() == pytest.approx([0.3, 0.1])
     uncentred = best_of(parts, near, replace(MGCL_PLUS, centred=False))
     assert uncentred.contrast.tolist() == [0, 0]
 
