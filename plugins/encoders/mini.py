@@ -1,6 +1,7 @@
-"""`mini`, the embedded encoder: 16 kHz, 0.32 s segments, 640 audio and 256 text dimensions, 8 MB, a few ms a window.
+"""`mini`, the embedded encoder: 16 kHz, 0.32 s segments, 768 audio and 256 text dimensions, 8 MB, a few ms a window.
 
-A segment's feature is three parts side by side: acoustic, semantic (the text space) and a profile of tag probabilities.
+A segment's feature is four parts side by side: acoustic, semantic (the text space), effects (what a network that knows
+libraries of sound effects would say) and a profile of tag probabilities.
 """
 
 import hashlib
@@ -25,6 +26,8 @@ from ._mini_text import TextTable
 WEIGHTS = Path(__file__).with_name("mini.safetensors")
 QUIETEST = 0.02
 """The least share of a segment that the tag head calls silence."""
+LONGEST = 1.5
+"""No segment's row of effects is longer than so many times the median: the border of a window is no sound."""
 
 
 class MiniEncoder:
@@ -79,6 +82,7 @@ class MiniEncoder:
         *parts, tags = self._net(self._log_mel(torch.nn.functional.pad(samples, (0, short))))
         heard = _heard(valid_samples.to(self._device), segments)
         loud = (1 - tags[..., self._silence : self._silence + 1]).clamp_min(QUIETEST)
+        parts[2:] = [_bounded(effects, heard) for effects in parts[2:]]
         parts = [*parts, tags.sqrt() @ self._profile * loud]
         fine = torch.cat([math.sqrt(s) * _scaled(p, heard) for s, p in zip(self._shares, parts, strict=True)], -1)
         length = fine.norm(dim=-1)
@@ -106,6 +110,15 @@ def _mean(
     rows: Float[Tensor, "batch segments dim"], heard: Float[Tensor, "batch segments 1"]
 ) -> Float[Tensor, "batch 1 dim"]:
     return (rows * heard).sum(1, keepdim=True) / heard.sum(1, keepdim=True)
+
+
+def _bounded(
+    part: Float[Tensor, "batch segments dim"], heard: Float[Tensor, "batch segments 1"]
+) -> Float[Tensor, "batch segments dim"]:
+    length = part.norm(dim=-1, keepdim=True)
+    median = length.masked_fill(heard == 0, torch.nan).nanmedian(1, keepdim=True).values
+    bounded: Tensor = part * (LONGEST * median / length.clamp_min(1e-6)).clamp_max(1)
+    return bounded
 
 
 def _scaled(

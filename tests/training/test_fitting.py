@@ -11,6 +11,7 @@ from mgcld.model.cache import Keys
 from mgcld.model.contrast import Explanations, coarse_contrast
 from mgcld.model.options import MGCL_PLUS, PAPER, MethodOptions
 from mgcld.model.parts import (
+    Parts,
     Similarities,
     cache_logits,
     centre_of,
@@ -24,7 +25,7 @@ from mgcld.model.parts import (
 from mgcld.model.within import within_of
 from mgcld.training.fit import head, new_fusion, trained, training, training_cache
 from mgcld.training.fitting import Fitted, Fitting
-from mgcld.training.leave_one_out import MOST_ROUNDS, leave_one_out, rounds, selected
+from mgcld.training.leave_one_out import MOST_ROUNDS, LeftOut, leave_one_out, rounds, selected
 from mgcld.training.material import Material, Others, material
 
 Initialisation = Literal["aligned", "default"]
@@ -173,13 +174,17 @@ def test_shots_that_are_left_out_together_do_not_hear_each_other(options: Method
 
 
 def test_the_choice_trusts_the_contrast_where_the_text_is_right_and_the_cache_is_not() -> None:
-    heard, explanations = world([6, 6, 6])
-    lost = heard.keys[torch.arange(18).view(3, 6).T.flatten()]  # two shots of each class in each class
-    options = replace(MGCL_PLUS, audio_share=0.0)  # the contrast listens to the caption alone
-    trusted = _chosen(material(lost, heard.caption, heard.labels, 3, options), explanations, options)
-    misled = Material(heard.keys, torch.roll(heard.caption, 1, 0), heard.labels, 3, heard.near)
-    distrusted = _chosen(misled, explanations, options)
-    assert trusted.contrast_scale > options.contrast_scale > distrusted.contrast_scale
+    labels = torch.arange(3).repeat_interleave(6)
+    right = torch.eye(3)[labels]
+    wrong = right.roll(1, 1)
+
+    def chosen(cache: torch.Tensor, contrast: torch.Tensor) -> float:
+        answers = LeftOut(torch.arange(18), {0: Parts(cache, cache, contrast, contrast)}, cache)
+        return selected(answers, labels, MGCL_PLUS).contrast_scale
+
+    assert chosen(1.5 * wrong, right) == 2
+    assert chosen(0.7 * right, wrong) == 0.5
+    assert chosen(right, right) == MGCL_PLUS.contrast_scale == 1
 
 
 def test_where_everything_is_right_nothing_is_chosen_otherwise() -> None:

@@ -18,7 +18,7 @@ from .student import ACOUSTIC, EFFECTS, HIDDEN, TAGS, TEXT, Student, folded
 PROFILE_AXES, PROFILE_SHARDS = 128, 8
 CLIPPINGS = (1.0, 0.9, 0.8, 0.7)
 VERSION = "mini-3.1"
-SHARES = (0.3, 0.3, 0.2, 0.2)
+SHARES = (0.3, 0.2, 0.3, 0.2)
 
 
 def main() -> None:

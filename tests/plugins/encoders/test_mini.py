@@ -49,9 +49,9 @@ def test_it_is_an_encoder_and_states_what_it_gives(encoder: MiniEncoder, heard: 
     assert isinstance(encoder, Encoder)
     assert (encoder.name, encoder.sample_rate, encoder.device) == ("mini", 16_000, "cpu")
     assert encoder.segment_seconds == pytest.approx(0.32)
-    assert (encoder.audio_dim, encoder.text_dim) == (640, 256)
-    assert encoder.alignment.shape == (640, 256)
-    assert heard.fine.shape == (3, 16, 640)
+    assert (encoder.audio_dim, encoder.text_dim) == (768, 256)
+    assert encoder.alignment.shape == (768, 256)
+    assert heard.fine.shape == (3, 16, 768)
     assert heard.tags is not None
     assert heard.tags.shape == (3, len(encoder.tag_names)) == (3, 521)
     assert encoder.weights_hash == hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
@@ -67,13 +67,16 @@ def test_it_gives_the_golden_numbers(encoder: MiniEncoder, heard: AudioFeatures)
 
 
 @pytest.mark.skipif(not golden.REFERENCE.exists(), reason="../shared/mini does not lie beside the project")
-def test_it_is_what_the_reference_is(encoder: MiniEncoder) -> None:
-    reference = golden.reference()
+def test_it_is_what_the_reference_is(encoder: MiniEncoder, tmp_path: Path) -> None:
+    three = golden.without_effects(tmp_path)
+    reference, same = golden.reference(three), MiniEncoder("cpu", three)
     sounds = torch.cat([golden.sounds(), noise(2, golden.SAMPLES)])
-    wanted, found = reference.embed_audio(sounds), encoder.embed_audio(sounds, torch.full((5,), golden.SAMPLES))
+    wanted, found = reference.embed_audio(sounds), same.embed_audio(sounds, torch.full((5,), golden.SAMPLES))
     for name in ("fine", "weights", "coarse", "tags"):
-        assert torch.allclose(getattr(found, name), wanted[name], rtol=0, atol=2e-5), name
-    assert torch.allclose(encoder.embed_text(golden.TEXTS), reference.embed_text(golden.TEXTS), rtol=0, atol=2e-5)
+        assert torch.allclose(getattr(found, name), wanted[name], rtol=0, atol=5e-5), name
+    with_effects = encoder.embed_audio(sounds, torch.full((5,), golden.SAMPLES)).fine / math.sqrt(0.7)
+    assert torch.allclose(with_effects[..., [*range(512), *range(640, 768)]], found.fine, rtol=0, atol=5e-5)
+    assert torch.allclose(encoder.embed_text(golden.TEXTS), reference.embed_text(golden.TEXTS), rtol=0, atol=5e-5)
     assert list(encoder.tag_names) == reference.tag_names
 
 
@@ -119,7 +122,7 @@ def test_a_batch_is_what_its_windows_are_alone(encoder: MiniEncoder) -> None:
 def test_samples_of_any_precision_will_do(encoder: MiniEncoder, heard: AudioFeatures, dtype: torch.dtype) -> None:
     again = encoder.embed_audio(golden.sounds().to(dtype), WHOLE)
     assert all(each.dtype == torch.float32 for each in parts(again))
-    assert_alike(again, heard, 1e-5 if dtype == torch.float64 else 0.05)
+    assert_alike(again, heard, 1e-5 if dtype == torch.float64 else 0.1)
 
 
 @pytest.mark.parametrize(("valid", "segments"), [(0, 1), (1, 1), (5120, 1), (5121, 2), (30_000, 6), (80_000, 16)])

@@ -16,6 +16,7 @@ from mgcld.model.adapter import Adapter
 from mgcld.model.cache import keys_of
 from mgcld.model.checkpoint import load_adapter
 from mgcld.model.listen import Listener
+from mgcld.model.parts import similarities
 from mgcld.training.reporting.background import hear_file, judge, judge_each, without
 from mgcld.training.shots import read
 
@@ -50,7 +51,9 @@ def test_a_background_recording_is_judged_without_its_own_key(
     )
     with torch.no_grad():
         features = listener(recordings[0].windows)
-        knows = replace(adapter, background=keys_of(features.audio, adapter.options))
+        heard = keys_of(features.audio, adapter.options)
+        near = similarities(heard, adapter.keys, adapter.options)
+        knows = replace(adapter, background=heard, background_near=near)
         siren = adapter.classes.index("siren")
         ignorant = judge_each(recordings, listener, knows)[0].p[0, siren]
         knowing = knows.predict(features, torch.tensor([False]))[0].p[siren]
