@@ -9,11 +9,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mgcld.data import Features, Prediction
-from mgcld.model.cache import Keys
+from mgcld.model.cache import Keys, coarse_similarity
 from mgcld.model.calibration import Calibration, probabilities
 from mgcld.model.head import Head
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import Parts, Similarities, query_of, similarities, singly, total
+from mgcld.model.parts import Parts, query_of, similarities, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,6 @@ class Adapter:
     """The support set."""
     background: Keys | None
     """Shots of "none of these"."""
-    background_near: Similarities | None
-    """How near those are to the support set."""
     head: Head
     sentences: tuple[tuple[str, ...], ...]
     """The explanations in words, class by class."""
@@ -66,12 +64,8 @@ class Adapter:
 
     def to(self, device: str) -> "Adapter":
         """The same adapter on another device."""
-        moved = {
-            name: part.to(device)
-            for name in ("background", "background_near")
-            if (part := getattr(self, name)) is not None
-        }
-        return replace(self, keys=self.keys.to(device), head=self.head.to(device), **moved)
+        background = None if self.background is None else self.background.to(device)
+        return replace(self, keys=self.keys.to(device), background=background, head=self.head.to(device))
 
     @torch.no_grad()
     def predict(self, features: Features, silent: Bool[Tensor, " batch"]) -> list[Prediction]:
@@ -82,18 +76,19 @@ class Adapter:
         p, unknown = probabilities(
             total(parts, self.options),
             self.head.best(parts, near),
-            self.background_closeness(query, near),
+            self.background_closeness(query),
             silent.to(self.values.device),
             self.calibration,
         )
         return [self._prediction(parts, p, unknown, i, caption) for i, caption in enumerate(features.captions)]
 
-    def background_closeness(self, query: Keys, near: Similarities) -> Float[Tensor, " batch"] | None:
+    def background_closeness(self, query: Keys) -> Float[Tensor, " batch"] | None:
         """To the nearest background shot: each is a class of its own, since backgrounds have nothing in common."""
-        if self.background is None or self.background_near is None:
+        if self.background is None:
             return None
-        found = similarities(query, self.background, self.options)
-        return singly(self.head.between(found, near, self.background_near)).amax(1)
+        found = coarse_similarity(query, self.background)
+        own, others = coarse_similarity(query, self.keys), coarse_similarity(self.background, self.keys)
+        return self.head.within.between(found, own, others).amax(1)
 
     def _prediction(self, parts: Parts, p: Tensor, unknown: Tensor, i: int, caption: str | None) -> Prediction:
         named = {name: tuple(getattr(parts, name)[i].tolist()) for name in Parts.__slots__}

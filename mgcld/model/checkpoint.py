@@ -21,7 +21,7 @@ from mgcld.model.calibration import Calibration
 from mgcld.model.contrast import Explanations, Fusion
 from mgcld.model.head import Head
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import Cohesion, Contrasts, Similarities
+from mgcld.model.parts import Cohesion, Contrasts
 from mgcld.model.within import Within
 
 FORMAT = "mgcld-adapter/3"
@@ -127,7 +127,6 @@ def _tensors(adapter: Adapter) -> dict[str, Tensor]:
     named = {
         **_of("keys", adapter.keys),
         **({} if adapter.background is None else _of("background", adapter.background)),
-        **({} if adapter.background_near is None else _of("background_near", adapter.background_near)),
         **_of("explanations", head.explanations),
         **_of("within", head.within),
         **_of("within_fine", head.within_fine),
@@ -139,7 +138,7 @@ def _tensors(adapter: Adapter) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
 
 
-def _of(prefix: str, record: Keys | Similarities | Explanations | Within | Cohesion | Contrasts) -> dict[str, Tensor]:
+def _of(prefix: str, record: Keys | Explanations | Within | Cohesion | Contrasts) -> dict[str, Tensor]:
     return {f"{prefix}.{field.name}": getattr(record, field.name) for field in dataclasses.fields(record)}
 
 
@@ -176,7 +175,6 @@ def _adapter(tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> Adapter
         classes=tuple(notes["classes"]),
         keys=Keys(**part("keys.")),
         background=Keys(**part("background.")) if "background.coarse" in tensors else None,
-        background_near=Similarities(**part("background_near.")) if "background.coarse" in tensors else None,
         head=head,
         sentences=tuple(tuple(sentences) for sentences in notes["sentences"]),
         calibration=Calibration(**notes["calibration"]),

@@ -58,13 +58,6 @@ class Head:
         """What is left of similarities once differences within classes are shrunk."""
         return Similarities(self.within(near.coarse), self.within_fine(near.fine))
 
-    def between(self, found: Similarities, own: Similarities, others: Similarities) -> Similarities:
-        """The same for a batch compared with other sounds; `own` and `others` compare either with the support set."""
-        return Similarities(
-            self.within.between(found.coarse, own.coarse, others.coarse),
-            self.within_fine.between(found.fine, own.fine, others.fine),
-        )
-
     def best(self, parts: Parts, near: Similarities, barred: Bool[Tensor, "batch classes"] | None = None) -> Best:
         """What speaks for the best class of each query that is not barred."""
         return best_of(parts, self.closeness(near), self.options, barred)

@@ -28,10 +28,6 @@ class Similarities:
     coarse: Float[Tensor, "batch shots"]
     fine: Float[Tensor, "batch shots"]
 
-    def to(self, device: str) -> "Similarities":
-        """The same on another device."""
-        return Similarities(self.coarse.to(device), self.fine.to(device))
-
     def __getitem__(self, index: tuple[Tensor, Tensor]) -> "Similarities":
         rows, columns = index
         return Similarities(self.coarse[rows][:, columns], self.fine[rows][:, columns])
@@ -196,11 +192,6 @@ def best_of(
 def joined(*bests: Best) -> Best:
     """Several batches as one."""
     return Best(torch.cat([b.closeness for b in bests]), torch.cat([b.contrast for b in bests]))
-
-
-def singly(near: Similarities) -> Float[Tensor, "batch shots"]:
-    """How near each query is to each shot, as if every shot were a class of its own (cosine)."""
-    return near.coarse
 
 
 def query_of(features: Features, options: MethodOptions) -> tuple[Keys, Float[Tensor, "batch text"]]:

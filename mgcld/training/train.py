@@ -18,7 +18,6 @@ from mgcld.model.cache import keys_of
 from mgcld.model.contrast import Explanations
 from mgcld.model.listen import Listener
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import similarities
 from mgcld.training.fitting import Fitting
 from mgcld.training.foreign import foreign_windows
 from mgcld.training.leave_one_out import LeftOut
@@ -93,7 +92,6 @@ class Trainer:
             classes=tuple(names),
             keys=heard.keys,
             background=None if others is None else others.keys,
-            background_near=None if others is None else similarities(others.keys, heard.keys, self.options),
             head=fitted.head,
             sentences=tuple(tuple(own) for own in sentences),
             calibration=fitted.calibration,

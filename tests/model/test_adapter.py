@@ -56,8 +56,7 @@ def test_classes_share_what_is_known_by_their_total_logits(given: MethodOptions,
 def test_the_nearest_background_shot_counts() -> None:
     made, trained = world(4), adapter(4, converged(options.PAPER))
     others = world(5).shots[:2]
-    query = query_of(made.features, MGCL_PLUS)[0]
-    found = trained.background_closeness(query, similarities(query, trained.keys, trained.options))
+    found = trained.background_closeness(query_of(made.features, MGCL_PLUS)[0])
     assert found is not None
     for b, window in enumerate(made.windows):
         near = []
@@ -69,8 +68,7 @@ def test_the_nearest_background_shot_counts() -> None:
 def test_background_makes_windows_less_known_never_more() -> None:
     features = world(6).features
     without = adapter(6, background=False)
-    query = query_of(features, MGCL_PLUS)[0]
-    assert without.background_closeness(query, similarities(query, without.keys, without.options)) is None
+    assert without.background_closeness(query_of(features, MGCL_PLUS)[0]) is None
     for bare, guarded in zip(without.predict(features, LOUD), adapter(6).predict(features, LOUD), strict=True):
         assert guarded.unknown > bare.unknown
 
@@ -111,11 +109,11 @@ def test_moving_an_adapter_leaves_the_first_where_it_was() -> None:
     before = trained.predict(world().features, LOUD)
     moved = trained.to("meta")
     assert {weight.device.type for weight in moved.head.fusion.parameters()} == {"meta"}
-    held = moved.keys, moved.background, moved.background_near, moved.head.explanations, moved.head.alike
+    held = moved.keys, moved.background, moved.head.explanations, moved.head.alike
     held += moved.head.centre, moved.head.within, moved.head.within_fine
     tensors = [getattr(record, field.name) for record in held if record is not None for field in fields(record)]
     assert {tensor.device.type for tensor in (moved.values, *tensors)} == {"meta"}
-    assert len(tensors) == 3 + 3 + 2 + 2 + 2 + 2 + 4 + 4
+    assert len(tensors) == 3 + 3 + 2 + 2 + 2 + 4 + 4
     assert trained.predict(world().features, LOUD) == before
 
 
@@ -127,7 +125,7 @@ def test_one_class_with_one_shot_is_enough(given: MethodOptions) -> None:
     explained = Explanations(explained.rows[:1], explained.weights[:1])
     own = similarities(keys, keys, given)
     head = head_of(trained.head.fusion, explained, keys, made.shot_caption[:1], torch.ones(1, 1), own, given)
-    alone = replace(trained, classes=("boiler alarm",), keys=keys, head=head, background=None, background_near=None)
+    alone = replace(trained, classes=("boiler alarm",), keys=keys, head=head, background=None)
     for prediction in alone.predict(made.features, LOUD):
         assert prediction.p[0] + prediction.unknown == pytest.approx(1, abs=1e-6)
 

@@ -54,7 +54,6 @@ def trained(encoder: MiniEncoder) -> Adapter:
         classes=("tone", "noise", "knocks"),
         keys=support,
         background=None,
-        background_near=None,
         head=head_of(fusion, explained, support, caption, torch.eye(3), own, MGCL_PLUS),
         sentences=sentences,
         calibration=Calibration(8.0, 0.6, 0.05),

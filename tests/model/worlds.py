@@ -17,7 +17,7 @@ from mgcld.model.calibration import Calibration
 from mgcld.model.contrast import Explanations, Fusion
 from mgcld.model.head import Head
 from mgcld.model.options import MGCL_PLUS, PAPER, MethodOptions
-from mgcld.model.parts import Cohesion, Contrasts, similarities
+from mgcld.model.parts import Cohesion, Contrasts
 from mgcld.model.within import within_of
 
 BATCH, SHOTS, CLASSES = 5, 9, 4
@@ -131,7 +131,6 @@ def adapter(seed: int = 0, options: MethodOptions = PAPER, *, background: bool =
         classes=("dog bark", "siren", "Türklingel", "rain"),
         keys=made.keys,
         background=others if background else None,
-        background_near=similarities(others, made.keys, MGCL_PLUS) if background else None,
         head=head(seed, options),
         sentences=tuple(tuple(f"sentence {i}" for i in range(n)) for n in SENTENCES),
         calibration=Calibration(temperature=7.3, threshold=0.1, width=0.07),

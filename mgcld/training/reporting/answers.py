@@ -9,7 +9,7 @@ from torch import Tensor
 from mgcld.model.adapter import Adapter
 from mgcld.model.calibration import probabilities
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import Parts, best_of, similarities, total
+from mgcld.model.parts import Parts, best_of, total
 from mgcld.training.leave_one_out import LeftOut
 
 
@@ -40,8 +40,7 @@ def answers_of(adapter: Adapter, left_out: LeftOut | None) -> Answers | None:
     if left_out is None:
         return None
     parts = left_out.parts[adapter.options.steps]
-    query = adapter.keys[left_out.shots]
-    background = adapter.background_closeness(query, similarities(query, adapter.keys, adapter.options))
+    background = adapter.background_closeness(adapter.keys[left_out.shots])
     silent = torch.zeros(len(left_out.shots), dtype=torch.bool, device=left_out.near.device)
     logits = total(parts, adapter.options)
     p, unknown = probabilities(

@@ -94,7 +94,4 @@ def without(adapter: Adapter, rows: set[int]) -> Adapter:
     if adapter.background is None or not rows:
         return adapter
     kept = torch.tensor([row for row in range(len(adapter.background)) if row not in rows], dtype=torch.long)
-    if not len(kept) or adapter.background_near is None:
-        return replace(adapter, background=None, background_near=None)
-    near = adapter.background_near[kept, torch.arange(len(adapter.keys), device=kept.device)]
-    return replace(adapter, background=adapter.background[kept], background_near=near)
+    return replace(adapter, background=adapter.background[kept] if len(kept) else None)

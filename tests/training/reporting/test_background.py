@@ -16,7 +16,6 @@ from mgcld.model.adapter import Adapter
 from mgcld.model.cache import keys_of
 from mgcld.model.checkpoint import load_adapter
 from mgcld.model.listen import Listener
-from mgcld.model.parts import similarities
 from mgcld.training.reporting.background import hear_file, judge, judge_each, without
 from mgcld.training.shots import read
 
@@ -51,9 +50,7 @@ def test_a_background_recording_is_judged_without_its_own_key(
     )
     with torch.no_grad():
         features = listener(recordings[0].windows)
-        heard = keys_of(features.audio, adapter.options)
-        near = similarities(heard, adapter.keys, adapter.options)
-        knows = replace(adapter, background=heard, background_near=near)
+        knows = replace(adapter, background=keys_of(features.audio, adapter.options))
         siren = adapter.classes.index("siren")
         ignorant = judge_each(recordings, listener, knows)[0].p[0, siren]
         knowing = knows.predict(features, torch.tensor([False]))[0].p[siren]
