@@ -59,7 +59,7 @@ class Head:
         return Similarities(self.within(near.coarse), self.within_fine(near.fine))
 
     def best(self, parts: Parts, near: Similarities, barred: Bool[Tensor, "batch classes"] | None = None) -> Best:
-        """What speaks for the best class of each query that is not barred."""
+        """What speaks for the nearest class of each query that is not barred."""
         return best_of(parts, self.closeness(near), self.options, barred)
 
     def to(self, device: str) -> "Head":

@@ -31,7 +31,7 @@ class Within:
         """Cosines to the shots -> the same after shrinking."""
         own = near @ self.mix
         lost = (own * self.shrink) @ self.coordinates.T
-        return (near - lost) / self.left(own)[:, None] / self.lengths
+        return (near - lost) / _left(own, self.shrink)[:, None] / self.lengths
 
     def between(
         self,
@@ -41,11 +41,8 @@ class Within:
     ) -> Float[Tensor, "batch others"]:
         """The same for cosines to sounds that are no shots, given how near both are to the shots."""
         own, their = near @ self.mix, others @ self.mix
-        return (cosines - (own * self.shrink) @ their.T) / self.left(own)[:, None] / self.left(their)
-
-    def left(self, own: Float[Tensor, "batch rank"]) -> Float[Tensor, " batch"]:
-        """What is left of the length of unit features with these coordinates."""
-        return (1 - own.square() @ self.shrink).clamp_min(LEAST).sqrt()
+        lost = (own * self.shrink) @ their.T
+        return (cosines - lost) / _left(own, self.shrink)[:, None] / _left(their, self.shrink)
 
     def to(self, device: str) -> "Within":
         """The same on another device."""
@@ -69,5 +66,10 @@ def within_of(own: Float[Tensor, "shots shots"], values: Float[Tensor, "shots cl
     mix = (deviate.T.double() @ vectors / squares.sqrt()).float()
     mean = squares.sum() / max(degrees, 1)
     shrink = (1 - 1 / (1 + strength * squares / mean)).float()
-    bare = Within(mix, shrink, own @ mix, torch.ones(shots, device=own.device))
-    return Within(mix, shrink, bare.coordinates, bare.left(bare.coordinates))
+    coordinates = own @ mix
+    return Within(mix, shrink, coordinates, _left(coordinates, shrink))
+
+
+def _left(coordinates: Float[Tensor, "batch rank"], shrink: Float[Tensor, " rank"]) -> Float[Tensor, " batch"]:
+    """What is left of the length of unit features."""
+    return (1 - coordinates.square() @ shrink).clamp_min(LEAST).sqrt()

@@ -77,10 +77,10 @@ def _round(
     kept[left] = False
     kept_shots = kept.nonzero()[:, 0]
     rest, query, near = material[kept_shots], material[left], material.near[left, kept_shots]
-    parts, close = {}, near.coarse
+    parts = {}
     for step, one in _heads(alignment, rest, explanations, options):
-        parts[step], close = _asked(one, near, query), one.closeness(near)  # training does not change closeness
-    return LeftOut(left, parts, close)
+        parts[step] = _asked(one, near, query)
+    return LeftOut(left, parts, one.closeness(near))  # which training does not change
 
 
 @torch.no_grad()

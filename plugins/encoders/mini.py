@@ -46,7 +46,7 @@ class MiniEncoder:
             DeviceUnavailable: no such device on this machine.
         """
         self._device = chosen_device(device)
-        tensors, notes = _read(weights)
+        tensors, notes = read_weights(weights)
         self.weights_hash = hashlib.sha256(weights.read_bytes()).hexdigest()
         config = json.loads(notes["config"])
         self.tag_names: Sequence[str] = tuple(json.loads(notes["tag_names"]))
@@ -130,8 +130,13 @@ def _scaled(
     return scaled
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors (int8 rows times their scales) and notes of a weights file."""
+def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors (int8 rows times their scales) and notes of a weights file.
+
+    Raises:
+        WeightsUnavailable: no such file.
+        CheckpointError: the file is not mini's.
+    """
     if not path.is_file():
         raise WeightsUnavailable(f"mini's weights are not at {path}", help="install mgcld again")
     try:

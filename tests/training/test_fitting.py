@@ -174,6 +174,16 @@ def test_shots_that_are_left_out_together_do_not_hear_each_other(options: Method
 
 
 def test_the_choice_trusts_the_contrast_where_the_text_is_right_and_the_cache_is_not() -> None:
+    heard, explanations = world([6, 6, 6])
+    lost = Keys(torch.roll(heard.keys.coarse, 1, 0), torch.roll(heard.keys.fine, 1, 0), heard.keys.weights)
+    options = replace(MGCL_PLUS, audio_share=0.0, within=0.0)  # the contrast listens to the caption alone
+    trusted = _chosen(material(lost, heard.caption, heard.labels, 3, options), explanations, options)
+    misled = Material(heard.keys, torch.roll(heard.caption, 1, 0), heard.labels, 3, heard.near)
+    distrusted = _chosen(misled, explanations, options)
+    assert trusted.contrast_scale > options.contrast_scale > distrusted.contrast_scale
+
+
+def test_the_choice_is_the_scale_at_which_left_out_shots_come_out_right() -> None:
     labels = torch.arange(3).repeat_interleave(6)
     right = torch.eye(3)[labels]
     wrong = right.roll(1, 1)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from mgcld_plugins.encoders._mini_audio import MEL_SCALE, MEL_SHIFT
-from safetensors import safe_open
+from mgcld_plugins.encoders.mini import read_weights
 from torch import Tensor, nn
 
 CHANNELS = (32, 64, 128, 192, 256)
@@ -80,14 +80,8 @@ class Student(nn.Module):
 
 def audio_half(weights: Path) -> dict[str, Tensor]:
     """The audio tensors of a file that the encoder reads, as floats."""
-    with safe_open(weights, "pt") as file:
-        stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    half = {}
-    for name, tensor in stored.items():
-        if name.startswith("audio.") and not name.endswith(".scale"):
-            scale = stored.get(f"{name}.scale", torch.ones(1))
-            half[name.removeprefix("audio.")] = tensor.float() * scale.view(-1, *[1] * (tensor.dim() - 1))
-    return half
+    tensors, _ = read_weights(weights)
+    return {name.removeprefix("audio."): tensor for name, tensor in tensors.items() if name.startswith("audio.")}
 
 
 def begun_from(tensors: dict[str, Tensor], frames: Tensor) -> Student:

@@ -72,11 +72,13 @@ def test_it_is_what_the_reference_is(encoder: MiniEncoder, tmp_path: Path) -> No
     reference, same = golden.reference(three), MiniEncoder("cpu", three)
     sounds = torch.cat([golden.sounds(), noise(2, golden.SAMPLES)])
     wanted, found = reference.embed_audio(sounds), same.embed_audio(sounds, torch.full((5,), golden.SAMPLES))
-    for name in ("fine", "weights", "coarse", "tags"):
-        assert torch.allclose(getattr(found, name), wanted[name], rtol=0, atol=5e-5), name
+    for name in ("fine", "weights", "coarse"):
+        assert torch.allclose(getattr(found, name), wanted[name], rtol=0, atol=2e-5), name
+    assert found.tags is not None
+    assert torch.allclose(found.tags, wanted["tags"], rtol=0, atol=5e-5)
     with_effects = encoder.embed_audio(sounds, torch.full((5,), golden.SAMPLES)).fine / math.sqrt(0.7)
-    assert torch.allclose(with_effects[..., [*range(512), *range(640, 768)]], found.fine, rtol=0, atol=5e-5)
-    assert torch.allclose(encoder.embed_text(golden.TEXTS), reference.embed_text(golden.TEXTS), rtol=0, atol=5e-5)
+    assert torch.allclose(with_effects[..., [*range(512), *range(640, 768)]], found.fine, rtol=0, atol=2e-5)
+    assert torch.allclose(encoder.embed_text(golden.TEXTS), reference.embed_text(golden.TEXTS), rtol=0, atol=2e-5)
     assert list(encoder.tag_names) == reference.tag_names
 
 
@@ -92,6 +94,12 @@ def test_the_aligned_coarse_feature_is_what_the_reference_hears_in_text_space(
 def test_coarse_is_a_unit_row_and_the_mean_of_the_fine_ones(heard: AudioFeatures) -> None:
     assert torch.allclose(heard.coarse.norm(dim=-1), torch.ones(3), atol=1e-6)
     assert torch.allclose(heard.coarse, heard.fine.mean(1), atol=1e-5)
+
+
+def test_no_row_of_effects_stands_out(heard: AudioFeatures) -> None:
+    lengths = heard.fine[..., 512:640].norm(dim=-1)
+    assert (lengths.amax(1) <= 1.5 * lengths.median(1).values + 1e-5).all()
+    assert (lengths > 0).all()
 
 
 def test_weights_are_the_shares_of_the_rows_lengths(heard: AudioFeatures) -> None:
@@ -122,7 +130,7 @@ def test_a_batch_is_what_its_windows_are_alone(encoder: MiniEncoder) -> None:
 def test_samples_of_any_precision_will_do(encoder: MiniEncoder, heard: AudioFeatures, dtype: torch.dtype) -> None:
     again = encoder.embed_audio(golden.sounds().to(dtype), WHOLE)
     assert all(each.dtype == torch.float32 for each in parts(again))
-    assert_alike(again, heard, 1e-5 if dtype == torch.float64 else 0.1)
+    assert_alike(again, heard, 1e-5 if dtype == torch.float64 else 0.06)
 
 
 @pytest.mark.parametrize(("valid", "segments"), [(0, 1), (1, 1), (5120, 1), (5121, 2), (30_000, 6), (80_000, 16)])
