@@ -18,7 +18,10 @@ RATE, BLOCK, HOP, BANDS = 44_100, 2048, 1024, 96
 FULL = 9.457798957824707
 """The largest logarithm of a band's energy in that network's training: its inputs are divided by it."""
 POOLS = ((2, 2), (2, 2), (2, 2), (1, 1))
-STEP_SECONDS = 8 * HOP / RATE
+STEP_SAMPLES = 8 * HOP
+STEP_SECONDS = STEP_SAMPLES / RATE
+BORDER_STEPS = 2
+"""A window is mirrored for so many steps at both ends: cut off, its border is heard as a click."""
 DIM = 512
 
 
@@ -35,10 +38,11 @@ class Effects:
 
         `window` is (samples,), float32 in [-1, 1], 16 kHz; its level does not matter.
         """
-        samples = torch.from_numpy(soxr.resample(window, SAMPLE_RATE, RATE))
-        frames = self._frames(samples)[None, None].to(torch.bfloat16, memory_format=torch.channels_last)
+        samples = np.pad(soxr.resample(window, SAMPLE_RATE, RATE), BORDER_STEPS * STEP_SAMPLES, "reflect")
+        frames = self._frames(torch.from_numpy(samples))[None, None]
         with torch.inference_mode():
-            steps = self._net(frames)[0].float()
+            steps = self._net(frames.to(torch.bfloat16, memory_format=torch.channels_last))[0].float()
+        steps = steps[BORDER_STEPS:-BORDER_STEPS]
         segments = -(-len(window) // SEGMENT_SAMPLES)
         middle = (torch.arange(segments) + 0.5) * SEGMENT_SAMPLES / SAMPLE_RATE / STEP_SECONDS
         first = (middle - 1).round().long().clamp(0, len(steps) - 2)
