@@ -24,7 +24,7 @@ from mgcld.model.options import MethodOptions
 from mgcld.model.parts import Cohesion, Contrasts
 from mgcld.model.within import Within
 
-FORMAT = "mgcld-adapter/3"
+FORMAT = "mgcld-adapter/4"
 
 
 def save_adapter(adapter: Adapter, path: Path) -> None:
@@ -133,6 +133,7 @@ def _tensors(adapter: Adapter) -> dict[str, Tensor]:
         **_of("alike", head.alike),
         **_of("centre", head.centre),
         "values": head.values,
+        "solved": head.solved,
         **{f"fusion.{name}": weight for name, weight in head.fusion.state_dict().items()},
     }
     return {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
@@ -167,6 +168,7 @@ def _adapter(tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> Adapter
         within=Within(**part("within.")),
         within_fine=Within(**part("within_fine.")),
         alike=Cohesion(**part("alike.")),
+        solved=tensors["solved"],
         explanations=Explanations(**part("explanations.")),
         fusion=fusion.requires_grad_(False),
         centre=Contrasts(**part("centre.")),

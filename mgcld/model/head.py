@@ -22,6 +22,7 @@ from mgcld.model.parts import (
     contrast_logits,
 )
 from mgcld.model.parts import closeness as closeness_of
+from mgcld.model.solved import solved_logits, solved_values
 from mgcld.model.within import Within, within_of
 
 
@@ -38,6 +39,8 @@ class Head:
     """The same at the fine grain."""
     alike: Cohesion
     """How alike each class's shots are."""
+    solved: Float[Tensor, "shots classes"]
+    """Solved values of the keys, times their weight."""
     explanations: Explanations
     fusion: Fusion
     """W_c, W_p and W_f."""
@@ -46,9 +49,11 @@ class Head:
 
     def parts(self, near: Similarities, query: Keys, caption: Float[Tensor, "batch text"]) -> Parts:
         """What each part says of a batch; `near` compares it with the support set."""
-        cache = cache_logits(self.read(near), self.values, self.alike, self.options)
+        read = self.read(near)
+        coarse, fine = cache_logits(read, self.values, self.alike, self.options)
+        solved_coarse, solved_fine = solved_logits(read, self.solved, self.options)
         contrast = contrast_logits(self.fusion, query, caption, self.explanations, self.options).against(self.centre)
-        return Parts(*cache, contrast.coarse, contrast.fine)
+        return Parts(coarse + solved_coarse, fine + solved_fine, contrast.coarse, contrast.fine)
 
     def closeness(self, near: Similarities) -> Float[Tensor, "batch classes"]:
         """How near a batch is to each class (cosine)."""
@@ -70,6 +75,7 @@ class Head:
             within=self.within.to(device),
             within_fine=self.within_fine.to(device),
             alike=self.alike.to(device),
+            solved=self.solved.to(device),
             explanations=self.explanations.to(device),
             fusion=deepcopy(self.fusion).to(device),  # a module moves in place, and others may hold this one
             centre=self.centre.to(device),
@@ -89,5 +95,6 @@ def head_of(
     found = contrast_logits(fusion, support, caption, explanations, options)
     centre = centre_of(found, values, options)
     within, within_fine = (within_of(each, values, options.within) for each in (own.coarse, own.fine))
-    alike = cohesions(Similarities(within(own.coarse), within_fine(own.fine)), values, options)
-    return Head(options, values, within, within_fine, alike, explanations, fusion, centre)
+    read = Similarities(within(own.coarse), within_fine(own.fine))
+    alike, solved = cohesions(read, values, options), solved_values(read, values, options)
+    return Head(options, values, within, within_fine, alike, solved, explanations, fusion, centre)

@@ -30,6 +30,8 @@ class MethodOptions:
     """How much mass an audio segment carries: all alike, or what the encoder says that it tells."""
     cache: Literal["sum", "closeness"] = "sum"
     """What the cache says for a class: the sum of its shots' affinities (eq. 2, 11), or its closeness (see `cache`)."""
+    solved: float = 0.0
+    """How much what the shots say with solved values counts beside that (see `solved`); where it is 0, nothing is."""
     within: float = 0.0
     """How far what the shots of one class differ in is shrunk before windows are compared with shots (see `within`)."""
     salience: Literal["clamped", "softmax"] = "clamped"
@@ -73,6 +75,7 @@ MGCL_PLUS = MethodOptions(
     coarse="encoder",
     marginals="encoder",
     cache="closeness",
+    solved=1.0,
     within=1.0,
     salience="softmax",
     centred=True,

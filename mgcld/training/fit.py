@@ -10,6 +10,7 @@ from mgcld.model.contrast import Explanations, Fusion, coarse_contrast
 from mgcld.model.head import Head, head_of
 from mgcld.model.options import MethodOptions
 from mgcld.model.parts import Contrasts, Parts, Similarities, cache_logits, centre_of, cohesions, contrast_logits, total
+from mgcld.model.solved import solved_left_out, solved_logits, solved_values
 from mgcld.model.within import within_of
 from mgcld.training.material import Material
 
@@ -37,7 +38,9 @@ def training_cache(material: Material, options: MethodOptions) -> tuple[Tensor, 
     alike = cohesions(near, material.values, options, masked)
     coarse, fine = cache_logits(near, material.values, alike, options, masked)
     if masked is None:
-        return coarse, fine
+        solved = solved_logits(near, solved_values(near, material.values, options), options)
+        return coarse + solved[0], fine + solved[1]
+    coarse = coarse + solved_left_out(near, material.values, options)
     has_sibling = (material.shots_per_class[material.labels] > 1)[:, None]
     return coarse * has_sibling, fine * has_sibling
 

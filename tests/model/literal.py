@@ -25,6 +25,8 @@ class Reading:
     """Each audio segment carries the same mass; else what the encoder says."""
     summed: bool = True
     """The affinities to the shots of a class; else the closeness to their mean."""
+    solved: float = 0.0
+    """What solved values say counts so much beside that."""
     softmax: float | None = None
     """Eq. 14 by a softmax of this temperature; else the similarities themselves, clamped."""
     centred: bool = False
@@ -33,7 +35,7 @@ class Reading:
 
 
 PAPER = Reading()
-BETTER = Reading(alpha=1.0, uniform=False, summed=False, softmax=0.1, centred=True)
+BETTER = Reading(alpha=1.0, uniform=False, summed=False, solved=1.0, softmax=0.1, centred=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,6 +205,13 @@ def closenesses(
     return np.array([closeness(kernel, test, own, reading) for own in members])
 
 
+def solved(shots: Sequence[Sound], labels: Sequence[int], classes: int, reading: Reading) -> Matrix:
+    """The values of the shots with which both kernels together say one-hot less 1 / N, but for a ridge of 0.3."""
+    wanted = np.array(one_hot(labels, classes)) - 1 / classes
+    kernel = [[coarse_kernel(a, b, reading) + fine_kernel(a, b, reading) for b in shots] for a in shots]
+    return reading.solved * np.linalg.solve(np.array(kernel) + 0.3 * np.eye(len(shots)), wanted)
+
+
 def centre(said: Sequence[Vector], labels: Sequence[int], classes: int) -> Vector:
     """The mean over the classes of the mean over the class's shots of what was said of each shot."""
     means = []
@@ -234,8 +243,11 @@ def said_by_cache(
     """Pro_ckc and Pro_fkc, or the closenesses in their place."""
     if reading.summed:
         return pro_ckc(test, shots, labels, classes, reading), pro_fkc(test, shots, labels, classes, reading)
-    coarse = closenesses(coarse_kernel, test, shots, labels, classes, reading)
-    return coarse, closenesses(fine_kernel, test, shots, labels, classes, reading)
+    values, said = solved(shots, labels, classes, reading), []
+    for kernel in (coarse_kernel, fine_kernel):
+        near = closenesses(kernel, test, shots, labels, classes, reading)
+        said.append(near + sum(kernel(test, shot, reading) * row for shot, row in zip(shots, values, strict=True)))
+    return said[0], said[1]
 
 
 @dataclass(frozen=True)

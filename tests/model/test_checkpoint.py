@@ -101,7 +101,7 @@ def test_shots_and_background_may_be_rows_of_one_tensor(tmp_path: Path) -> None:
     trained = adapter()
     rows = torch.arange(len(trained.keys))
     everything = trained.keys[rows]
-    head = replace(trained.head, values=trained.values[2:7])
+    head = replace(trained.head, values=trained.values[2:7], solved=trained.head.solved[2:7])
     sliced = replace(trained, keys=everything[rows[:5]], background=everything[rows[5:]], head=head)
     save_adapter(sliced, tmp_path / "a.safetensors")
     loaded = load_adapter(tmp_path / "a.safetensors")

@@ -65,7 +65,7 @@ def test_closeness_is_the_cosine_to_the_mean_of_the_shots_in_the_space_of_the_ke
 
 @pytest.mark.parametrize("given", [PAPER, MGCL_PLUS], ids=["paper", "mgcl+"])
 def test_the_closeness_that_decides_on_unknown_is_that_of_the_coarse_grain(given: MethodOptions) -> None:
-    made, reading = world(10), replace(BETTER, uniform=given is PAPER)
+    made, reading = world(10), replace(BETTER, solved=0.0, uniform=given is PAPER)
     given = converged(given)
     alike = cohesions(similarities(made.keys, made.keys, given), made.values, given)
     found = closeness(similarities(made.query, made.keys, given), made.values, alike, given)

@@ -95,6 +95,7 @@ def reading_of(options: MethodOptions) -> Reading:
         epsilon=options.epsilon,
         uniform=options.marginals == "uniform",
         summed=options.cache == "sum",
+        solved=options.solved,
         softmax=options.salience_temperature if options.salience == "softmax" else None,
         centred=options.centred,
         contrast_scale=options.contrast_scale,
@@ -103,21 +104,23 @@ def reading_of(options: MethodOptions) -> Reading:
 
 @cache
 def _measured(seed: int, reading: Reading) -> tuple[np.ndarray, ...]:
-    """Cohesion and centre of a world, both grains of each, from the literal equations."""
+    """Cohesion and centre of a world, both grains of each, and solved values, from the literal equations."""
     made = world(seed)
     members = [[shot for shot, label in zip(made.shots, LABELS, strict=True) if label == j] for j in range(CLASSES)]
     kernels = literal.coarse_kernel, literal.fine_kernel
     alike = [np.array([literal.cohesion(kernel, own, reading) for own in members]) for kernel in kernels]
-    return (*alike, *literal.centres(made.shots, LABELS, made.explanations, made.weights, reading))
+    centres = literal.centres(made.shots, LABELS, made.explanations, made.weights, reading)
+    return (*alike, *centres, literal.solved(made.shots, LABELS, CLASSES, reading))
 
 
 def head(seed: int = 0, options: MethodOptions = PAPER) -> Head:
     """As it should come out of a support set; nothing in it was computed by the code under test."""
     made = world(seed)
-    rows = [tensor(row[None]) for row in _measured(seed, reading_of(options))]
+    *measured, solved = _measured(seed, reading_of(options))
+    rows = [tensor(row[None]) for row in measured]
     untouched = [within_of(torch.eye(len(made.values)), made.values, 0.0) for _ in range(2)]
-    parts = made.values, *untouched, Cohesion(*rows[:2]), made.embedded, made.fusion, Contrasts(*rows[2:])
-    return Head(options, *parts)
+    cache = made.values, *untouched, Cohesion(*rows[:2]), tensor(solved)
+    return Head(options, *cache, made.embedded, made.fusion, Contrasts(*rows[2:]))
 
 
 UNSHRUNK = replace(MGCL_PLUS, within=0.0)

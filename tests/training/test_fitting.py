@@ -22,6 +22,7 @@ from mgcld.model.parts import (
     similarities,
     total,
 )
+from mgcld.model.solved import solved_logits, solved_values
 from mgcld.model.within import within_of
 from mgcld.training.fit import head, new_fusion, trained, training, training_cache
 from mgcld.training.fitting import Fitted, Fitting
@@ -88,7 +89,8 @@ def test_decay_keeps_the_weights_near_their_beginning() -> None:
 
 def test_a_masked_shot_does_not_hear_its_own_key() -> None:
     heard, _ = world([3, 2])
-    masked, kept = training_cache(heard, MGCL_PLUS)[0], training_cache(heard, replace(MGCL_PLUS, self_match="keep"))[0]
+    one_hot = replace(MGCL_PLUS, solved=0.0)
+    masked, kept = training_cache(heard, one_hot)[0], training_cache(heard, replace(one_hot, self_match="keep"))[0]
     own = torch.arange(5), heard.labels
     assert bool((masked[own] < kept[own]).all())
     others = torch.arange(5), 1 - heard.labels
@@ -135,7 +137,14 @@ def test_an_answer_about_a_left_out_shot_does_not_know_the_shot(options: MethodO
         within = [within_of(each, alone.values, options.within) for each in (own.coarse, own.fine)]
         own, near = (Similarities(within[0](s.coarse), within[1](s.fine)) for s in (own, near))
         alike = cohesions(own, alone.values, options)
-        cache = cache_logits(near, alone.values, alike, options)
+        cache = [
+            by_name + solved
+            for by_name, solved in zip(
+                cache_logits(near, alone.values, alike, options),
+                solved_logits(near, solved_values(own, alone.values, options), options),
+                strict=True,
+            )
+        ]
         said = contrast_logits(fusion, query.keys, query.caption, explanations, options)
         of_rest = contrast_logits(fusion, alone.keys, alone.caption, explanations, options)
         contrast = said.against(centre_of(of_rest, alone.values, options))
@@ -283,7 +292,8 @@ def test_mgclplus_trains_on_tempered_logits_without_own_keys_and_against_the_cen
             values = heard.values[rest]
             near = similarities(own[this], rest_keys, MGCL_PLUS)
             coarse, fine = closenesses(near, values, cohesions(left, values, MGCL_PLUS), MGCL_PLUS)
-            cache = (coarse + fine)[0].double()
+            solved = solved_logits(near, solved_values(left, values, MGCL_PLUS), MGCL_PLUS)
+            cache = (coarse + fine + solved[0] + solved[1])[0].double()
         logits = 8.0 * (cache + 2 * contrast[i])
         losses.append(float(logits.exp().sum().log() - logits[label]))
     found = next(training(fusion, heard, explanations, MGCL_PLUS))
