@@ -32,7 +32,11 @@ CONTRAST_WEIGHT = 0.1
 CONTRAST_WEIGHTS = (0.0, 0.1, 0.25, 0.5)
 """To choose from."""
 DEFAULT_TEMPERATURE = 8.0
-"""Where nothing can be left out."""
+"""Middle of the prior."""
+LONE_TEMPERATURE = 3.15
+"""Where nothing can be left out: the temperature times how near each shot is to the nearest other class (cosine).
+
+On recordings kept aside (1 shot, 127 classes, 160 tasks) that was between 3.1 and 3.3 in each quarter of the tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,14 @@ def fitted_temperature(logits: Float[Tensor, "shots classes"], labels: Tensor) -
     summed = [torch.nn.functional.cross_entropy(logits.double() * t, labels, reduction="sum").cpu() for t in ladder]
     losses = [loss + (t / DEFAULT_TEMPERATURE).log2().abs() for loss, t in zip(summed, ladder, strict=True)]
     return float(ladder[int(torch.stack(losses).argmin())])
+
+
+def lone_temperature(nearest: Float[Tensor, " shots"]) -> float:
+    """The temperature where each class has one shot, from each one's closeness to the nearest other class.
+
+    Shots that are alike say that questions will be hard: then one should be less sure.
+    """
+    return LONE_TEMPERATURE / max(float(nearest.mean()), LONE_TEMPERATURE / DEFAULT_TEMPERATURE)
 
 
 def probabilities(

@@ -7,7 +7,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mgcld.model.calibration import DEFAULT_TEMPERATURE, Calibration, fitted_temperature, fitted_unknown
+from mgcld.model.calibration import (
+    DEFAULT_TEMPERATURE,
+    Calibration,
+    fitted_temperature,
+    fitted_unknown,
+    lone_temperature,
+)
 from mgcld.model.contrast import Explanations
 from mgcld.model.head import Head
 from mgcld.model.options import MethodOptions
@@ -69,7 +75,9 @@ class Fitting:
                 foreign.append(best_of(parts, asked.near, options, values[asked.shots] > 0))
         elif self.material.classes > 1:
             parts = made.parts(self.material.near, self.material.keys, self.material.caption)
-            foreign.append(made.best(parts, self.material.near, values > 0))
+            others = made.best(parts, self.material.near, values > 0)
+            foreign.append(others)
+            temperature = lone_temperature(others.closeness)
         return fitted_unknown(own, joined(*foreign), temperature)
 
     def _heard(self, made: Head, others: Others) -> Best:

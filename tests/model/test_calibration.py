@@ -10,12 +10,15 @@ from torch import Tensor
 
 from mgcld.model.calibration import (
     CONTRAST_WEIGHT,
+    DEFAULT_TEMPERATURE,
     LONE_SHARE,
+    LONE_TEMPERATURE,
     WIDTH,
     WIDTHS,
     Calibration,
     fitted_temperature,
     fitted_unknown,
+    lone_temperature,
     probabilities,
 )
 from mgcld.model.options import MGCL_PLUS
@@ -213,3 +216,10 @@ def test_a_planted_temperature_is_found(planted: float) -> None:
     labels = (p.cumsum(1) > rng.random((6000, 1))).argmax(1)
     found = fitted_temperature(torch.tensor(logits, dtype=torch.float32), torch.tensor(labels))
     assert found == pytest.approx(planted, rel=0.1)
+
+
+def test_single_shots_that_are_alike_make_it_less_sure() -> None:
+    far, near, nearest = (lone_temperature(torch.tensor(row)) for row in ([0.3, 0.6], [0.5, 0.7], [0.9, 1.0]))
+    assert far == pytest.approx(LONE_TEMPERATURE / 0.45)
+    assert far > near > nearest >= LONE_TEMPERATURE
+    assert lone_temperature(torch.tensor([-0.2, 0.1])) == pytest.approx(DEFAULT_TEMPERATURE)
