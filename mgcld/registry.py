@@ -20,7 +20,10 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "tags": "mgcld_plugins.captioners.tags:TagsCaptioner",
         "none": "mgcld_plugins.captioners.none:NoCaptioner",
     },
-    "explainer": {"template": "mgcld_plugins.explainers.template:TemplateExplainer"},
+    "explainer": {
+        "bank": "mgcld_plugins.explainers.bank:BankExplainer",
+        "template": "mgcld_plugins.explainers.template:TemplateExplainer",
+    },
     "sink": {},
 }
 

@@ -58,6 +58,12 @@ def test_the_wheel_holds_the_training_report_s_page(wheel: zipfile.ZipFile) -> N
     assert {"page.html", "page.css"} <= held
 
 
+def test_the_wheel_holds_the_bank_of_explanations(wheel: zipfile.ZipFile) -> None:
+    folder = "mgcld_plugins/explainers/bank"
+    held = {name.removeprefix(f"{folder}/") for name in wheel.namelist() if name.startswith(f"{folder}/")}
+    assert held == {path.name for path in (CHECKOUT / "plugins/explainers/bank").iterdir()} >= {"animals.yaml"}
+
+
 def test_the_wheel_holds_nothing_else(wheel: zipfile.ZipFile) -> None:
     tops = {name.split("/")[0] for name in wheel.namelist()}
     assert tops == {"mgcld", "mgcld_plugins", f"mgcld-{mgcld.__version__}.dist-info"}

@@ -2,6 +2,10 @@
 
 from collections.abc import Sequence
 
+from mgcld.errors import ConfigError
+
+from ._names import spoken
+
 TEMPLATES = (
     "the sound of {}",
     "this is a sound of {}",
@@ -15,9 +19,13 @@ TEMPLATES = (
 
 
 class TemplateExplainer:
-    """Eight phrasings of the class's name (n_e = 8)."""
+    """Phrasings of the class's name, eight if not told otherwise (n_e = 8)."""
+
+    def __init__(self, count: int = len(TEMPLATES)) -> None:
+        if not 1 <= count <= len(TEMPLATES):
+            raise ConfigError(f"count: {count} is not between 1 and {len(TEMPLATES)}", help="there are no more")
+        self._count = count
 
     def explain(self, name: str) -> Sequence[str]:
-        """Eight sentences about the class; underscores and dashes in its name are read as spaces."""
-        words = " ".join(name.replace("_", " ").replace("-", " ").split()).lower()
-        return [template.format(words) for template in TEMPLATES]
+        """Sentences about the class; underscores and dashes in its name are read as spaces."""
+        return [template.format(spoken(name)) for template in TEMPLATES[: self._count]]
