@@ -54,7 +54,7 @@ class MiniEncoder:
         self._shares: list[float] = config["weights"]
         self._profile = tensors["text.profile"].to(self._device)
         self._text = TextTable(tensors["text.table"].to(self._device), notes["vocab"].split("\n"))
-        self._log_mel = LogMel().to(self._device)
+        self._log_mel = LogMel(config.get("pitches", [1.0])).to(self._device)
         self._net = _audio_net(config["net"], tensors).to(self._device)
         acoustic, text, effects = (config["net"].get(part, 0) for part in ("acoustic", "text", "effects"))
         self.audio_dim, self.text_dim = acoustic + text + effects + self._profile.shape[1], text
@@ -79,7 +79,7 @@ class MiniEncoder:
         samples = samples.to(self._device, torch.float32)
         segments = segments_of(samples.shape[1])
         short = max(least_samples(segments) - samples.shape[1], 0)
-        *parts, tags = self._net(self._log_mel(torch.nn.functional.pad(samples, (0, short))))
+        *parts, tags = self._outputs(self._log_mel(torch.nn.functional.pad(samples, (0, short))))
         heard = _heard(valid_samples.to(self._device), segments)
         loud = (1 - tags[..., self._silence : self._silence + 1]).clamp_min(QUIETEST)
         parts[2:] = [_bounded(effects, heard) for effects in parts[2:]]
@@ -92,6 +92,13 @@ class MiniEncoder:
             coarse=torch.nn.functional.normalize(_mean(fine, heard)[:, 0], dim=-1),
             tags=0.5 * (tags * heard).amax(1) + 0.5 * _mean(tags, heard)[:, 0],
         )
+
+    def _outputs(
+        self, frames: Float[Tensor, "pitches batch frames bands"]
+    ) -> list[Float[Tensor, "batch segments _"]]:
+        """What the network says of a window, the mean over the pitches at which it hears it."""
+        each: list[Tensor] = self._net(frames.flatten(0, 1))
+        return [output.unflatten(0, frames.shape[:2]).mean(0) for output in each]
 
     @torch.no_grad()
     def embed_text(self, texts: Sequence[str]) -> Float[Tensor, "texts text"]:
