@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from mgcld.data import AudioFeatures
+from mgcld.data import AudioFeatures, Checkpoint
 from mgcld.errors import CheckpointError, WeightsUnavailable
 
 from ._device import chosen_device
@@ -60,6 +60,19 @@ class MiniEncoder:
         self.audio_dim, self.text_dim = acoustic + text + effects + self._profile.shape[1], text
         self._alignment = torch.zeros(self.audio_dim, text, device=self._device)
         self._alignment[acoustic : acoustic + text] = torch.eye(text) / math.sqrt(self._shares[1])
+
+    @classmethod
+    def checkpoints(cls) -> Sequence[Checkpoint]:
+        """The one that is shipped."""
+        shipped = Checkpoint(
+            model="",
+            licence="Apache-2.0",
+            sample_rate=cls.sample_rate,
+            segment_seconds=cls.segment_seconds,
+            megabytes=WEIGHTS.stat().st_size / 1e6 if WEIGHTS.is_file() else None,
+            here=WEIGHTS.is_file(),
+        )
+        return [shipped]
 
     @property
     def device(self) -> str:
