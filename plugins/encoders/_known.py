@@ -12,28 +12,15 @@ from ._weights import File, cached
 
 LAION = Checkpoint(model="", licence="Apache-2.0", sample_rate=48_000, segment_seconds=0.3125)
 
-CLAP = (
-    dataclasses.replace(
-        LAION,
-        model="laion/clap-htsat-unfused",
-        revision="8fa0f1c6d0433df6e97c127f64b2a1d6c0dcda8a",
-        megabytes=614,
-    ),
-    dataclasses.replace(
-        LAION, model="laion/clap-htsat-fused", revision="cca9e288ab447cee67d9ada1f85ddb46500f1401", megabytes=614
-    ),
-    dataclasses.replace(
-        LAION, model="laion/larger_clap_general", revision="ada0c23a36c4e8582805bb38fec3905903f18b41", megabytes=776
-    ),
-    dataclasses.replace(
-        LAION, model="laion/larger_clap_music", revision="a0b4534a14f58e20944452dff00a22a06ce629d1", megabytes=776
-    ),
-    dataclasses.replace(
-        LAION,
-        model="laion/larger_clap_music_and_speech",
-        revision="195c3a3e68faebb3e2088b9a79e79b43ddbda76b",
-        megabytes=776,
-    ),
+CLAP = tuple(
+    dataclasses.replace(LAION, model=model, revision=revision, megabytes=megabytes)
+    for model, revision, megabytes in (
+        ("laion/clap-htsat-unfused", "8fa0f1c6d0433df6e97c127f64b2a1d6c0dcda8a", 614.0),
+        ("laion/clap-htsat-fused", "cca9e288ab447cee67d9ada1f85ddb46500f1401", 614.0),
+        ("laion/larger_clap_general", "ada0c23a36c4e8582805bb38fec3905903f18b41", 776.0),
+        ("laion/larger_clap_music", "a0b4534a14f58e20944452dff00a22a06ce629d1", 776.0),
+        ("laion/larger_clap_music_and_speech", "195c3a3e68faebb3e2088b9a79e79b43ddbda76b", 776.0),
+    )
 )
 
 

@@ -33,7 +33,8 @@ def save_tiny_clap(folder: Path, *, fusion: bool = False, seed: int = 0, padding
     torch.manual_seed(seed)
     model: Any = ClapModel(config)
     for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)  # as it comes, all sounds are nearly the same to it
+        if parameter.dim() > 1:  # as it comes, all sounds are nearly the same to it
+            torch.nn.init.normal_(parameter, std=1.5 * parameter[0].numel() ** -0.5)
     norm = model.audio_model.audio_encoder.batch_norm
     norm.running_mean.fill_(-40)
     norm.running_var.fill_(400)
