@@ -39,41 +39,53 @@ class ClapFront(nn.Module):
     @torch.no_grad()
     def forward(self, clips: Float[Tensor, "clips samples"]) -> Float[Tensor, "clips frames bands"]:
         """Clips of one length, from one sample to `self.samples`; shorter ones are repeated and padded to that."""
-        filled = self._filled(clips)
-        edge = self.length // 2
-        frames = nn.functional.pad(filled, (edge, edge), mode="reflect").unfold(1, self.length, self.hop)
-        head, again, tail = self._layout(clips.shape[1], frames.shape[1])
-        first = self._levels(frames[:, :head])
-        if head == frames.shape[1]:
-            return first
-        return torch.cat([first, first[:, again], self._levels(frames[:, tail:])], 1)
+        if clips.device.type == "cpu":  # one by one they stay in its cache
+            return torch.cat([self._heard(clip) for clip in clips.split(1)])  # type: ignore[no-untyped-call]
+        return self._heard(clips)
 
-    def _copies(self, samples: int) -> int:
-        """How often the extractor lays a clip behind itself before it pads with zeros (or cuts, for `repeat`)."""
-        whole = self.samples // samples
-        return {"repeatpad": whole, "repeat": whole + 1}.get(self.padding, 1)
+    def _heard(self, clips: Float[Tensor, "clips samples"]) -> Float[Tensor, "clips frames bands"]:
+        head, again, tail = self._layout(clips.shape[1])
+        edge, frames = self.length // 2, 1 + self.samples // self.hop
+        if head == frames:
+            return self._levels(self._part(clips, 0, self.samples), edge, edge)
+        first = self._levels(self._part(clips, 0, (head - 1) * self.hop + edge), edge, 0)
+        last = self._levels(self._part(clips, tail * self.hop - edge, self.samples), 0, edge)
+        return torch.cat([first, first[:, again], last], 1)
 
-    def _filled(self, clips: Float[Tensor, "clips samples"]) -> Float[Tensor, "clips filled"]:
-        if clips.shape[1] == self.samples:
-            return clips
-        repeated = clips.repeat(1, self._copies(clips.shape[1]))[:, : self.samples]
-        return nn.functional.pad(repeated, (0, self.samples - repeated.shape[1]))
-
-    def _layout(self, samples: int, frames: int) -> tuple[int, list[int], int]:
+    def _layout(self, samples: int) -> tuple[int, list[int], int]:
         """The first `head` frames are computed, then come frames equal to these of them, then `tail` to the end.
 
         Frame f is centred at sample f * hop. It is the frame one clip earlier where the clip is a whole number of hops
         and both lie inside the repeated part.
         """
+        frames = 1 + self.samples // self.hop
         period, rest = divmod(samples, self.hop)
         inside = math.ceil(self.length / 2 / self.hop)
-        end = (min(self._copies(samples) * samples, self.samples) - self.length // 2) // self.hop + 1
+        end = min((self._end(samples) - self.length // 2) // self.hop + 1, frames - 1 - inside)
         head = inside + period
         if rest or end <= head:
             return frames, [], frames
         return head, [inside + (frame - inside) % period for frame in range(head, end)], end
 
-    def _levels(self, frames: Float[Tensor, "clips frames length"]) -> Float[Tensor, "clips frames bands"]:
+    def _end(self, samples: int) -> int:
+        """Where a repeated clip ends and zeros begin; the extractor cuts the last repetition or leaves it out."""
+        whole = self.samples // samples
+        copies = {"repeatpad": whole, "repeat": whole + 1}.get(self.padding, 1)
+        return min(copies * samples, self.samples)
+
+    def _part(self, clips: Float[Tensor, "clips samples"], first: int, stop: int) -> Float[Tensor, "clips part"]:
+        """These samples of the clips as they are repeated and padded."""
+        samples = clips.shape[1]
+        begin, end = first % samples, self._end(samples)
+        laid = clips.repeat(1, -(-(begin + stop - first) // samples))[:, begin : begin + stop - first]
+        laid[:, max(end - first, 0) :] = 0
+        return laid
+
+    def _levels(
+        self, part: Float[Tensor, "clips part"], before: int, behind: int
+    ) -> Float[Tensor, "clips frames bands"]:
+        """Of every frame of a part, with so many mirrored samples at its ends."""
+        frames = nn.functional.pad(part, (before, behind), mode="reflect").unfold(1, self.length, self.hop)
         at_once = max(1, FRAMES_AT_ONCE.get(frames.device.type, 128) // max(1, len(frames)))
         mel = torch.cat([self._mel(part) for part in torch.split(frames, at_once, 1)], 1)
         return mel.clamp_min_(FLOOR).log10_().mul_(10)
