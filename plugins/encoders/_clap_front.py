@@ -44,28 +44,26 @@ class ClapFront(nn.Module):
         return self._heard(clips)
 
     def _heard(self, clips: Float[Tensor, "clips samples"]) -> Float[Tensor, "clips frames bands"]:
-        head, again, tail = self._layout(clips.shape[1])
-        edge, frames = self.length // 2, 1 + self.samples // self.hop
-        if head == frames:
+        edge, period, again, tail = self.length // 2, *self._layout(clips.shape[1])
+        if not again:
             return self._levels(self._part(clips, 0, self.samples), edge, edge)
+        head = tail - again
         first = self._levels(self._part(clips, 0, (head - 1) * self.hop + edge), edge, 0)
         last = self._levels(self._part(clips, tail * self.hop - edge, self.samples), 0, edge)
-        return torch.cat([first, first[:, again], last], 1)
+        whole, rest = divmod(again, period)
+        once = first[:, -period:]
+        return torch.cat([first, *[once] * whole, once[:, :rest], last], 1)
 
-    def _layout(self, samples: int) -> tuple[int, list[int], int]:
-        """The first `head` frames are computed, then come frames equal to these of them, then `tail` to the end.
+    def _layout(self, samples: int) -> tuple[int, int, int]:
+        """The first frames are computed, the last `period` of them come again for `again` frames, up to frame `tail`.
 
         Frame f is centred at sample f * hop. It is the frame one clip earlier where the clip is a whole number of hops
         and both lie inside the repeated part.
         """
-        frames = 1 + self.samples // self.hop
         period, rest = divmod(samples, self.hop)
         inside = math.ceil(self.length / 2 / self.hop)
-        end = min((self._end(samples) - self.length // 2) // self.hop + 1, frames - 1 - inside)
-        head = inside + period
-        if rest or end <= head:
-            return frames, [], frames
-        return head, [inside + (frame - inside) % period for frame in range(head, end)], end
+        tail = min((self._end(samples) - self.length // 2) // self.hop + 1, self.samples // self.hop - inside)
+        return period, 0 if rest else max(tail - inside - period, 0), tail
 
     def _end(self, samples: int) -> int:
         """Where a repeated clip ends and zeros begin; the extractor cuts the last repetition or leaves it out."""
@@ -85,7 +83,8 @@ class ClapFront(nn.Module):
         self, part: Float[Tensor, "clips part"], before: int, behind: int
     ) -> Float[Tensor, "clips frames bands"]:
         """Of every frame of a part, with so many mirrored samples at its ends."""
-        frames = nn.functional.pad(part, (before, behind), mode="reflect").unfold(1, self.length, self.hop)
+        mirrored = torch.cat([part[:, 1 : before + 1].flip(1), part, part[:, -behind - 1 : -1].flip(1)], 1)
+        frames = mirrored.unfold(1, self.length, self.hop)
         at_once = max(1, FRAMES_AT_ONCE.get(frames.device.type, 128) // max(1, len(frames)))
         mel = torch.cat([self._mel(part) for part in torch.split(frames, at_once, 1)], 1)
         return mel.clamp_min_(FLOOR).log10_().mul_(10)
