@@ -4,9 +4,11 @@ The cache is huggingface_hub's: HF_HOME moves it, HF_HUB_OFFLINE=1 forbids downl
 becomes a named error here, and nowhere else.
 """
 
+import contextlib
 import hashlib
 import logging
 import re
+import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -136,11 +138,13 @@ def _download(model: str, files: Sequence[File], optional: Sequence[str], revisi
     beside = [name for name in optional if name in sizes]
     megabytes = sum(sizes[name] for name in wanted + beside) / 1e6
     logger.warning("%s: downloading %s, commit %s, %.0f MB", who, model, info.sha, megabytes)
-    for name in beside:
-        hf_hub_download(model, name, revision=info.sha, etag_timeout=TIMEOUT_SECONDS)
-    paths = [hf_hub_download(model, name, revision=info.sha, etag_timeout=TIMEOUT_SECONDS) for name in wanted]
-    if revision != info.sha:  # once more by the branch's name: the cache then knows which commit that was
-        hf_hub_download(model, wanted[0], revision=revision, etag_timeout=TIMEOUT_SECONDS)
+    # The terminal's own stderr: where the caller draws bars too, what is printed meanwhile waits for a line to end.
+    with contextlib.redirect_stderr(sys.__stderr__ or sys.stderr):
+        for name in beside:
+            hf_hub_download(model, name, revision=info.sha, etag_timeout=TIMEOUT_SECONDS)
+        paths = [hf_hub_download(model, name, revision=info.sha, etag_timeout=TIMEOUT_SECONDS) for name in wanted]
+        if revision != info.sha:  # once more by the branch's name: the cache then knows which commit that was
+            hf_hub_download(model, wanted[0], revision=revision, etag_timeout=TIMEOUT_SECONDS)
     return [Path(path) for path in paths]
 
 
