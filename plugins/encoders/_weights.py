@@ -42,11 +42,12 @@ def located(
     Raises:
         WeightsUnavailable: they are not here and cannot be fetched; says what to put where.
     """
-    local = Path(wish).expanduser()
-    if local.is_file() and len(files) == 1:
-        return [local]
-    if local.exists() or re.match(r"[/~.]", wish):
-        return _in_folder(local, files, who)
+    try:
+        here = _on_disk(wish, files, who)
+    except (OSError, RuntimeError) as error:  # RuntimeError: ~nobody
+        raise WeightsUnavailable(f"{who}: cannot look for weights at {wish}: {error}", help=_to_hold(files)) from error
+    if here is not None:
+        return here
     found = cached(wish, files, revision)
     if found is None:
         found = _fetched(wish, files, optional, revision, who, size)
@@ -101,6 +102,14 @@ def _listed(files: Sequence[File]) -> str:
 
 def _to_hold(files: Sequence[File]) -> str:
     return f"name a folder that holds {_listed(files)}, or a model of the hub. {MEANWHILE}"
+
+
+def _on_disk(wish: str, files: Sequence[File], who: str) -> list[Path] | None:
+    """None for what can only be a model of the hub."""
+    local = Path(wish).expanduser()
+    if local.is_file() and len(files) == 1:
+        return [local]
+    return _in_folder(local, files, who) if local.exists() or re.match(r"[/~.]", wish) else None
 
 
 def _in_folder(folder: Path, files: Sequence[File], who: str) -> list[Path]:
