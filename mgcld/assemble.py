@@ -8,7 +8,7 @@ from typing import Any
 from mgcld import registry
 from mgcld.audio.capture import Capture
 from mgcld.audio.inbox import Inbox
-from mgcld.config import Config, Part, options_of
+from mgcld.config import Config, Part, named_part, options_of
 from mgcld.errors import ConfigError
 from mgcld.evaluation.features import Ear, default_cache
 from mgcld.interfaces import AudioSource, Captioner, Encoder, Explainer, Sink
@@ -41,7 +41,7 @@ def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
     bindable(config.publish.endpoint, insecure=config.publish.insecure)  # told before the model loads
     sources = {name: build_source(name, part) for name, part in config.sources.items()}
     adapter = load_adapter(config.adapter)
-    captioner = config.captioner or Part(type=adapter.provenance.captioner)
+    captioner = config.captioner or named_part(adapter.provenance.captioner)
     listener = build_listener(config.encoder, captioner)
     check_encoder(adapter, listener.encoder)
     sinks = {name: _build("sink", part, f"sinks.{name}") for name, part in config.sinks.items()}
@@ -78,7 +78,7 @@ def build_recogniser(path: Path, encoder: Part) -> Recogniser:
         MgcldError: a part cannot be built, or the parts do not fit each other.
     """
     adapter = load_adapter(path)
-    listener = build_listener(encoder, Part(type=adapter.provenance.captioner))
+    listener = build_listener(encoder, named_part(adapter.provenance.captioner))
     check_encoder(adapter, listener.encoder)
     return Recogniser(listener, adapter)
 
@@ -100,13 +100,23 @@ def build_source(name: str, part: Part) -> AudioSource:
     return source
 
 
+def build_encoder(part: Part) -> Encoder:
+    """The encoder that a part describes.
+
+    Raises:
+        MgcldError: no such part, or its weights or its device are not here.
+    """
+    built: Encoder = _build("encoder", part, "encoder")
+    return built
+
+
 def build_listener(encoder: Part, captioner: Part) -> Listener:
     """An encoder and a captioner that fit each other.
 
     Raises:
         MgcldError: no such part, or its weights or its device are not here.
     """
-    built: Encoder = _build("encoder", encoder, "encoder")
+    built = build_encoder(encoder)
     constructor = registry.load("captioner", captioner.type)
     options = options_of(constructor, captioner.options, where="captioner", base=captioner.base, injected=["encoder"])
     speaker: Captioner = constructor(encoder=built, **options)
@@ -124,7 +134,7 @@ def build_trainer(
     writer: Explainer = _build("explainer", explainer, "explainer")
     return Trainer(
         listener=build_listener(encoder, captioner),
-        captioner=captioner.type,
+        captioner=captioner.named,
         open_file=file_at_full_speed,
         explainer=writer,
         options=PRESETS[mode],
@@ -144,7 +154,7 @@ def build_ear(
     writer: Explainer = _build("explainer", explainer, "explainer")
     ear = Ear(
         listener=build_listener(encoder, captioner),
-        captioner=captioner.type,
+        captioner=captioner.named,
         open_file=file_at_full_speed,
         window_seconds=WINDOW_SECONDS,
         cache=cache or default_cache(),

@@ -48,11 +48,15 @@ class AudioSource(Protocol):
 
 @runtime_checkable
 class Encoder(Protocol):
-    """A frozen audio-language model. Everything that the core knows of it is stated here."""
+    """A frozen audio-language model. Everything that the core knows of it is stated here.
+
+    One that offers several models takes an option `model`. For `mgcld encoders` its class may have `checkpoints()`: the
+    `mgcld.data.Checkpoint`s that are known, without loading any.
+    """
 
     @property
     def name(self) -> str:
-        """The name in the configuration, for people."""
+        """What `--encoder` takes, for people: the name in the configuration, with `=model` where it has several."""
         ...
 
     @property

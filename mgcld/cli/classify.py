@@ -28,7 +28,7 @@ def classify(
     adapter: Annotated[Path, typer.Option(help="What `mgcld train` wrote.")] = Path("adapter.safetensors"),
     format: Annotated[Literal["jsonl", "csv"], typer.Option(help="How the answers are printed.")] = "jsonl",
     hop: Annotated[float, typer.Option(help="Seconds between two windows' starts.", min=0.01)] = 5.0,
-    encoder: Annotated[str, typer.Option(help="The encoder that the adapter was trained with.")] = "mini",
+    encoder: Annotated[str, typer.Option(help="The encoder of its training: NAME or NAME=MODEL.")] = "mini",
     device: Annotated[str, typer.Option(help="Where it runs: auto, cpu, cuda or cuda:<number>.")] = "auto",
 ) -> None:
     """Say what recordings hold, a line for each window."""

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, ValidationError, create_model
 
+from mgcld.errors import ConfigError
+
 from .explained import explained
 
 
@@ -34,6 +36,12 @@ class Part(BaseModel):
         """What stands beside `type`."""
         return dict(self.model_extra or {})
 
+    @property
+    def named(self) -> str:
+        """As the command line names it: its type, with `=model` where it has one. `named_part` reads it again."""
+        model = self.options.get("model")
+        return self.type if model is None else f"{self.type}={model}"
+
 
 def _part(value: object) -> object:
     if not isinstance(value, str | Mapping | Part):
@@ -51,9 +59,21 @@ NamedPart = Annotated[Part, BeforeValidator(_part)]
 SourcePart = Annotated[Part, BeforeValidator(_source)]
 
 
-def encoder_part(name: str, device: str) -> Part:
+def named_part(wish: str, **options: str) -> Part:
+    """A part as the command line names it: NAME, or NAME=MODEL for one that takes an option `model`.
+
+    Raises:
+        ConfigError: there is nothing before or behind the =.
+    """
+    name, equals, model = wish.partition("=")
+    if not name or (equals and not model):
+        raise ConfigError(f"{wish!r} names no part", help="write NAME, or NAME=MODEL: clap=laion/larger_clap_general")
+    return Part.model_validate({"type": name, **({"model": model} if equals else {}), **options})
+
+
+def encoder_part(wish: str, device: str) -> Part:
     """An encoder as the command line names it; `auto` is left to the encoder."""
-    return Part.model_validate({"type": name, **({} if device == "auto" else {"device": device})})
+    return named_part(wish, **({} if device == "auto" else {"device": device}))
 
 
 def part_of_address(address: str) -> Part:
@@ -71,7 +91,9 @@ def _fields_of_address(address: str) -> dict[str, str]:
 def options_of(
     constructor: type, given: Mapping[str, Any], *, where: str, base: Path | None = None, injected: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Check a part's options against its constructor: unknown keys, types; relative `Path`s start at `base`.
+    """Check a part's options against its constructor: unknown keys, types; relative paths start at `base`.
+
+    Paths are what the constructor says is a `Path`, and any text that begins with ./, ../ or ~/.
 
     Raises:
         ConfigError: one line for each thing that is wrong, with its path (`sources.kitchen.ulr`).
@@ -90,5 +112,14 @@ def options_of(
     except ValidationError as error:
         raise explained(error, model, where) from error
     values = {name: getattr(checked, name) for name in fields if name in checked.model_fields_set}
-    rooted = {name: base / v.expanduser() for name, v in values.items() if base and isinstance(v, Path)}
+    if base is None:
+        return values
+    rooted: dict[str, Any] = {name: base / v.expanduser() for name, v in values.items() if isinstance(v, Path)}
+    rooted |= {name: _rooted(v, base) for name, v in values.items() if isinstance(v, str)}
     return {**values, **rooted}
+
+
+def _rooted(text: str, base: Path) -> str:
+    """A hub's model is `a/b` and a folder here may be too: what says that it is a path stays recognisable as one."""
+    path = re.match(r"\.{1,2}/|~/", text)
+    return str(base.absolute() / Path(text).expanduser()) if path else text
