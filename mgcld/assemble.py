@@ -8,12 +8,13 @@ from typing import Any
 from mgcld import registry
 from mgcld.audio.capture import Capture
 from mgcld.audio.inbox import Inbox
-from mgcld.config import Config, Part, options_of
+from mgcld.config import Config, Part, options_of, part_of_text, text_of_part
 from mgcld.errors import ConfigError
 from mgcld.evaluation.features import Ear, default_cache
 from mgcld.interfaces import AudioSource, Captioner, Encoder, Explainer, Sink
 from mgcld.model.adapter import Adapter
-from mgcld.model.checkpoint import adapter_hash, check_encoder, load_adapter
+from mgcld.model.captions import Deadline
+from mgcld.model.checkpoint import adapter_hash, check_captioner, check_encoder, load_adapter
 from mgcld.model.listen import Listener
 from mgcld.model.options import PRESETS, Mode
 from mgcld.model.recogniser import Recogniser
@@ -41,9 +42,10 @@ def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
     bindable(config.publish.endpoint, insecure=config.publish.insecure)  # told before the model loads
     sources = {name: build_source(name, part) for name, part in config.sources.items()}
     adapter = load_adapter(config.adapter)
-    captioner = config.captioner or Part(type=adapter.provenance.captioner)
-    listener = build_listener(config.encoder, captioner)
+    captioner = config.captioner or part_of_text(adapter.provenance.captioner)
+    listener = build_listener(config.encoder, captioner, Deadline(config.caption_seconds))
     check_encoder(adapter, listener.encoder)
+    check_captioner(adapter, listener.captioner)
     sinks = {name: _build("sink", part, f"sinks.{name}") for name, part in config.sinks.items()}
     inbox = Inbox(config.inbox_windows)
     publisher = Publisher(config.publish.endpoint, insecure=config.publish.insecure, beside=_beside())
@@ -71,15 +73,16 @@ def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
     )
 
 
-def build_recogniser(path: Path, encoder: Part) -> Recogniser:
-    """An adapter with its encoder and captioner, for files.
+def build_recogniser(path: Path, encoder: Part, captioner: Part | None = None) -> Recogniser:
+    """An adapter with its encoder and its captioner (or another one), for files: every window gets its caption.
 
     Raises:
         MgcldError: a part cannot be built, or the parts do not fit each other.
     """
     adapter = load_adapter(path)
-    listener = build_listener(encoder, Part(type=adapter.provenance.captioner))
+    listener = build_listener(encoder, captioner or part_of_text(adapter.provenance.captioner))
     check_encoder(adapter, listener.encoder)
+    check_captioner(adapter, listener.captioner)
     return Recogniser(listener, adapter)
 
 
@@ -100,17 +103,16 @@ def build_source(name: str, part: Part) -> AudioSource:
     return source
 
 
-def build_listener(encoder: Part, captioner: Part) -> Listener:
-    """An encoder and a captioner that fit each other.
+def build_listener(encoder: Part, captioner: Part, deadline: Deadline | None = None) -> Listener:
+    """An encoder and a captioner that fit each other; with a deadline, captions that come too late are left out.
 
     Raises:
         MgcldError: no such part, or its weights or its device are not here.
     """
     built: Encoder = _build("encoder", encoder, "encoder")
-    constructor = registry.load("captioner", captioner.type)
-    options = options_of(constructor, captioner.options, where="captioner", base=captioner.base, injected=["encoder"])
+    constructor, options = _captioner(captioner)
     speaker: Captioner = constructor(encoder=built, **options)
-    return Listener(built, speaker)
+    return Listener(built, speaker, deadline)
 
 
 def build_trainer(
@@ -124,7 +126,7 @@ def build_trainer(
     writer: Explainer = _build("explainer", explainer, "explainer")
     return Trainer(
         listener=build_listener(encoder, captioner),
-        captioner=captioner.type,
+        captioner=_noted(captioner),
         open_file=file_at_full_speed,
         explainer=writer,
         options=PRESETS[mode],
@@ -144,7 +146,7 @@ def build_ear(
     writer: Explainer = _build("explainer", explainer, "explainer")
     ear = Ear(
         listener=build_listener(encoder, captioner),
-        captioner=captioner.type,
+        captioner=_noted(captioner),
         open_file=file_at_full_speed,
         window_seconds=WINDOW_SECONDS,
         cache=cache or default_cache(),
@@ -163,6 +165,18 @@ def _beside() -> str | None:
     """In the runtime directory that a service manager made, programs of this machine find the daemon too."""
     folder = os.environ.get("RUNTIME_DIRECTORY")
     return f"ipc://{folder}/mgcld.ipc" if folder else None
+
+
+def _captioner(part: Part) -> tuple[Any, dict[str, Any]]:
+    """Its constructor and its checked options."""
+    constructor = registry.load("captioner", part.type)
+    return constructor, options_of(constructor, part.options, where="captioner", base=part.base, injected=["encoder"])
+
+
+def _noted(captioner: Part) -> str:
+    """A captioner as an adapter keeps it; on which device it runs is each machine's affair."""
+    _, options = _captioner(captioner)
+    return text_of_part(captioner, {name: value for name, value in options.items() if name != "device"})
 
 
 def _build(kind: registry.Kind, part: Part, where: str) -> Any:

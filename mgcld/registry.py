@@ -18,6 +18,9 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
     "encoder": {"mini": "mgcld_plugins.encoders.mini:MiniEncoder"},
     "captioner": {
         "tags": "mgcld_plugins.captioners.tags:TagsCaptioner",
+        "retrieval": "mgcld_plugins.captioners.retrieval:RetrievalCaptioner",
+        "generative": "mgcld_plugins.captioners.generative:GenerativeCaptioner",
+        "file": "mgcld_plugins.captioners.file:FileCaptioner",
         "none": "mgcld_plugins.captioners.none:NoCaptioner",
     },
     "explainer": {"template": "mgcld_plugins.explainers.template:TemplateExplainer"},

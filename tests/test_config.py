@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from mgcld import config as module
-from mgcld.config import Config, Model, Part, load_config, options_of, part_of_address
+from mgcld.config import Config, Model, Part, load_config, options_of, part_of_address, part_of_text, text_of_part
 from mgcld.errors import ConfigError
 from mgcld.registry import BUILT_IN, load
 
@@ -78,6 +78,13 @@ def test_a_source_s_file_mentions_every_option_of_the_source(kind: str) -> None:
     assert mentioned >= set(inspect.signature(load("source", kind)).parameters)
 
 
+@pytest.mark.parametrize("kind", BUILT_IN["captioner"])
+def test_the_demo_file_explains_every_captioner_and_its_options(kind: str) -> None:
+    (explained,) = re.findall(rf"(?ms)^#   {kind}  .*?(?=^#   \w|^# captioner)", (FOLDER / "demo.yaml").read_text())
+    options = set(inspect.signature(load("captioner", kind)).parameters) - {"encoder"}
+    assert set(re.findall(r"(\w+):", explained)) >= options
+
+
 def models(parent: type[Model] = Model) -> list[type[Model]]:
     return [found for child in parent.__subclasses__() for found in (child, *models(child))]
 
@@ -131,6 +138,32 @@ def test_the_command_line_alone_is_enough() -> None:
 def test_an_address_names_its_kind_of_source(address: str, kind: str) -> None:
     part = part_of_address(address)
     assert (part.type, part.options) == (kind, {"address": address})
+
+
+class Teller:
+    """A captioner with an option of each kind."""
+
+    def __init__(self, encoder: object, prefix: str = "", most: int = 1, floor: float = 0.5, list: Path | None = None):  # noqa: ARG002
+        self.told = (prefix, most, floor, list)
+
+
+@pytest.mark.parametrize("prefix", ["", "clotho > caption: ", "a=b&c=d?e#f%20+", "Ü"])
+def test_a_part_with_options_goes_through_text_and_back(prefix: str, tmp_path: Path) -> None:
+    part = Part.model_validate({"type": "Teller", "prefix": prefix, "most": 7, "floor": 0.25, "list": "a b.txt"})
+    options = options_of(Teller, part.options, where="captioner", base=tmp_path, injected=["encoder"])
+    text = text_of_part(part, options)
+    read = part_of_text(text)
+    assert read.type == "Teller"
+    assert text == text_of_part(read, options)
+    again = options_of(Teller, read.options, where="captioner", base=Path("/elsewhere"), injected=["encoder"])
+    assert Teller(None, **again).told == (prefix, 7, 0.25, tmp_path / "a b.txt")
+
+
+def test_a_part_without_options_is_its_name_and_a_file_may_write_options_behind_it(written: Any) -> None:
+    assert text_of_part(part_of_text("tags"), {}) == "tags"
+    config = load_config(written(VALID + "captioner: tags?most=2"), {})
+    assert config.captioner is not None
+    assert (config.captioner.type, config.captioner.options) == ("tags", {"most": "2"})
 
 
 # Mistakes

@@ -15,7 +15,7 @@ from typer.core import TyperCommand
 
 from mgcld.cli.bars import bars
 from mgcld.cli.logs import configure_logs
-from mgcld.config import Part, encoder_part
+from mgcld.config import Part, encoder_part, part_of_text
 from mgcld.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -63,7 +63,9 @@ def evaluate(
     plots: Annotated[Path | None, typer.Option(help="Write plots and a page that shows them there.")] = None,
     encoder: Annotated[str, typer.Option(help="The frozen audio-language model.")] = "mini",
     device: Annotated[str, typer.Option(help="Where the encoder runs: auto, cpu, cuda or cuda:<number>.")] = "auto",
-    captioner: Annotated[str, typer.Option(help="Who writes a sentence about each recording, or none.")] = "tags",
+    captioner: Annotated[
+        str, typer.Option(help="Who writes a sentence about each recording: a name, name?option=value, or none.")
+    ] = "tags",
     explainer: Annotated[str, typer.Option(help="Who writes what a class sounds like.")] = "template",
     cache: Annotated[Path | None, typer.Option(help="Where features are kept; ~/.cache/mgcld/features.")] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,
@@ -88,7 +90,7 @@ def evaluate(
     with bars() as progress:
         parts = {
             "encoder": encoder_part(encoder, device),
-            "captioner": Part(type=captioner),
+            "captioner": part_of_text(captioner),
             "explainer": Part(type=explainer),
         }
         ear, writer = build_ear(**parts, cache=cache, progress=progress)

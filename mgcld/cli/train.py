@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mgcld.cli.logs import configure_logs
 from mgcld.cli.report import show
-from mgcld.config import Part, encoder_part
+from mgcld.config import Part, encoder_part, part_of_text
 
 
 def train(
@@ -21,7 +21,9 @@ def train(
     mode: Annotated[Literal["mgcl+", "paper"], typer.Option(help="The method's preset.")] = "mgcl+",
     encoder: Annotated[str, typer.Option(help="The frozen audio-language model.")] = "mini",
     device: Annotated[str, typer.Option(help="Where the encoder runs: auto, cpu, cuda or cuda:<number>.")] = "auto",
-    captioner: Annotated[str, typer.Option(help="Who writes a sentence about each window, or none.")] = "tags",
+    captioner: Annotated[
+        str, typer.Option(help="Who writes a sentence about each window: a name, name?option=value, or none.")
+    ] = "tags",
     explainer: Annotated[str, typer.Option(help="Who writes what a class sounds like.")] = "template",
     report: Annotated[Path | None, typer.Option(help="A folder for the report as a page, report.html.")] = None,
     background: Annotated[Path | None, typer.Option(help="A recording to count false alarms in.")] = None,
@@ -42,7 +44,7 @@ def train(
     with _bars() as progress:
         parts = {
             "encoder": encoder_part(encoder, device),
-            "captioner": Part(type=captioner),
+            "captioner": part_of_text(captioner),
             "explainer": Part(type=explainer),
         }
         trained, told = build_trainer(**parts, mode=mode, progress=progress)(support, background)

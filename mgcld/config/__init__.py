@@ -4,7 +4,7 @@
 its constructor; `options_of` checks them the same way.
 """
 
-from .parts import Part, encoder_part, options_of, part_of_address
+from .parts import Part, encoder_part, options_of, part_of_address, part_of_text, text_of_part
 from .reading import load_config
 from .schema import DEFAULT_ENDPOINT, Config, Model, PublishConfig
 
@@ -18,4 +18,6 @@ __all__ = [
     "load_config",
     "options_of",
     "part_of_address",
+    "part_of_text",
+    "text_of_part",
 ]

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import parse_qsl, quote, urlencode
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, ValidationError, create_model
 
@@ -38,7 +39,7 @@ class Part(BaseModel):
 def _part(value: object) -> object:
     if not isinstance(value, str | Mapping | Part):
         raise ValueError("write a name, or a mapping with `type`")
-    return {"type": value} if isinstance(value, str) else value
+    return _fields_of_text(value) if isinstance(value, str) else value
 
 
 def _source(value: object) -> object:
@@ -54,6 +55,22 @@ SourcePart = Annotated[Part, BeforeValidator(_source)]
 def encoder_part(name: str, device: str) -> Part:
     """An encoder as the command line names it; `auto` is left to the encoder."""
     return Part.model_validate({"type": name, **({} if device == "auto" else {"device": device})})
+
+
+def part_of_text(text: str) -> Part:
+    """`retrieval?most=2` -> Part(type='retrieval', most='2'); a name alone has no options."""
+    return Part.model_validate(_fields_of_text(text))
+
+
+def text_of_part(part: Part, options: Mapping[str, Any]) -> str:
+    """What `part_of_text` reads, with these options in the place of the part's own; paths become absolute."""
+    whole = {name: v.resolve() if isinstance(v, Path) else v for name, v in options.items() if v is not None}
+    return f"{part.type}?{urlencode(whole, quote_via=quote)}" if whole else part.type
+
+
+def _fields_of_text(text: str) -> dict[str, str]:
+    name, _, query = text.partition("?")
+    return {**dict(parse_qsl(query, keep_blank_values=True)), "type": name}
 
 
 def part_of_address(address: str) -> Part:

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import logging
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from mgcld.errors import CheckpointError, EncoderMismatch
 from mgcld.files import write_whole
-from mgcld.interfaces import Encoder
+from mgcld.interfaces import Captioner, Encoder
 from mgcld.model.adapter import Adapter, Provenance
 from mgcld.model.cache import Keys
 from mgcld.model.calibration import Calibration
@@ -24,7 +25,11 @@ from mgcld.model.options import MethodOptions
 from mgcld.model.parts import Cohesion, Contrasts
 from mgcld.model.within import Within
 
-FORMAT = "mgcld-adapter/3"
+FORMAT = "mgcld-adapter/4"
+READABLE = (FORMAT, "mgcld-adapter/3")
+"""The one before did not say what had written its captions."""
+
+logger = logging.getLogger(__name__)
 
 
 def save_adapter(adapter: Adapter, path: Path) -> None:
@@ -84,7 +89,7 @@ _TRAIN = "mgcld train --shots ./support -o"
 
 def _check_format(notes: Any, path: Path) -> None:
     found = str(notes.get("format")) if isinstance(notes, dict) else ""
-    if found == FORMAT:
+    if found in READABLE:
         return
     if found.startswith("mgcld-adapter/"):
         raise CheckpointError(
@@ -108,6 +113,18 @@ def check_encoder(adapter: Adapter, encoder: Encoder) -> None:
         f"but {encoder.name} ({encoder.weights_hash[:12]}) is loaded",
         help=f"train it again: mgcld train --shots ./support --encoder {encoder.name}",
     )
+
+
+def check_captioner(adapter: Adapter, captioner: Captioner) -> None:
+    """Warn where the captions will be of another kind than in training: their share is small, so it is no error."""
+    made, now = adapter.provenance.captions, captioner.provenance
+    if made and made != now:
+        logger.warning(
+            "this adapter was trained with captions by %s, but now they are by %s: train it again with these, or leave "
+            "the captioner to the adapter",
+            made,
+            now,
+        )
 
 
 def adapter_hash(path: Path) -> str:
