@@ -45,6 +45,7 @@ class Deadline:
         self._seconds = seconds
         self._saved = 0.0
         self._measured: deque[float] = deque(maxlen=REMEMBERED)
+        self._warm = False
         self._batches = 0
         self._turns: dict[str, int] = {}  # source -> the batch in which it had a caption
 
@@ -58,10 +59,11 @@ class Deadline:
         return chosen
 
     def took(self, captions: int, seconds: float) -> None:
-        """So many captions took so long together."""
-        if captions:
+        """So many captions took so long together; the very first pay for what libraries set up, and do not count."""
+        if captions and self._warm:
             self._measured.append(seconds / captions)
             self._saved -= captions * self._each
+        self._warm = self._warm or captions > 0
 
     @property
     def _each(self) -> float:

@@ -1,7 +1,7 @@
 """Captions from a bank: the written sentences that are nearest to a window, for any encoder with a joint space.
 
-Some sentences are near to any sound ("a fog horn sounds over the sea", says `mini`). So each is read against how near it
-is to sounds that mean nothing.
+Some sentences are near to any sound ("a fog horn sounds over the sea", says `mini`), so each is read against how near
+it is to sounds that mean nothing.
 """
 
 import hashlib
