@@ -8,7 +8,7 @@ from typing import Any
 from mgcld import registry
 from mgcld.audio.capture import Capture
 from mgcld.audio.inbox import Inbox
-from mgcld.config import Config, Part, options_of, part_of_text, text_of_part
+from mgcld.config import Config, Part, named_part, options_of
 from mgcld.errors import ConfigError
 from mgcld.evaluation.features import Ear, default_cache
 from mgcld.interfaces import AudioSource, Captioner, Encoder, Explainer, Sink
@@ -42,7 +42,7 @@ def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
     bindable(config.publish.endpoint, insecure=config.publish.insecure)  # told before the model loads
     sources = {name: build_source(name, part) for name, part in config.sources.items()}
     adapter = load_adapter(config.adapter)
-    captioner = config.captioner or part_of_text(adapter.provenance.captioner)
+    captioner = config.captioner or named_part(adapter.provenance.captioner)
     listener = build_listener(config.encoder, captioner, Deadline(config.caption_seconds))
     check_encoder(adapter, listener.encoder)
     check_captioner(adapter, listener.captioner)
@@ -80,7 +80,7 @@ def build_recogniser(path: Path, encoder: Part, captioner: Part | None = None) -
         MgcldError: a part cannot be built, or the parts do not fit each other.
     """
     adapter = load_adapter(path)
-    listener = build_listener(encoder, captioner or part_of_text(adapter.provenance.captioner))
+    listener = build_listener(encoder, captioner or named_part(adapter.provenance.captioner))
     check_encoder(adapter, listener.encoder)
     check_captioner(adapter, listener.captioner)
     return Recogniser(listener, adapter)
@@ -103,13 +103,23 @@ def build_source(name: str, part: Part) -> AudioSource:
     return source
 
 
+def build_encoder(part: Part) -> Encoder:
+    """The encoder that a part describes.
+
+    Raises:
+        MgcldError: no such part, or its weights or its device are not here.
+    """
+    built: Encoder = _build("encoder", part, "encoder")
+    return built
+
+
 def build_listener(encoder: Part, captioner: Part, deadline: Deadline | None = None) -> Listener:
     """An encoder and a captioner that fit each other; with a deadline, captions that come too late are left out.
 
     Raises:
         MgcldError: no such part, or its weights or its device are not here.
     """
-    built: Encoder = _build("encoder", encoder, "encoder")
+    built = build_encoder(encoder)
     constructor, options = _captioner(captioner)
     speaker: Captioner = constructor(encoder=built, **options)
     return Listener(built, speaker, deadline)
@@ -176,7 +186,8 @@ def _captioner(part: Part) -> tuple[Any, dict[str, Any]]:
 def _noted(captioner: Part) -> str:
     """A captioner as an adapter keeps it; on which device it runs is each machine's affair."""
     _, options = _captioner(captioner)
-    return text_of_part(captioner, {name: value for name, value in options.items() if name != "device"})
+    kept = {name: v.resolve() if isinstance(v, Path) else v for name, v in options.items() if name != "device"}
+    return Part.model_validate({"type": captioner.type, **kept}).named
 
 
 def _build(kind: registry.Kind, part: Part, where: str) -> Any:

@@ -164,6 +164,26 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Published weights that an encoder can be loaded with, as far as they are known without loading them."""
+
+    model: str
+    """What the encoder's option `model` takes; empty where there is no choice."""
+    licence: str | None = None
+    """Of the weights, as its publisher says; None where nobody knows, as in the other fields."""
+    sample_rate: int | None = None
+    """Hertz."""
+    segment_seconds: float | None = None
+    """Seconds of sound to one row of the fine features."""
+    megabytes: float | None = None
+    """Size of the weights."""
+    revision: str | None = None
+    """The commit that is downloaded."""
+    here: bool = False
+    """It is on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceStatus:
     """How one source is doing."""
 

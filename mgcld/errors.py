@@ -13,6 +13,7 @@ MgcldError
     ├── CheckpointError      an adapter or weights file cannot be read or written
     ├── EncoderMismatch      the adapter was trained with another encoder
     ├── DeviceUnavailable    the requested device is not there
+    ├── OutOfDeviceMemory    the device's memory does not hold a single window
     └── WeightsUnavailable   an encoder's weights are not on disk
 """
 
@@ -104,6 +105,10 @@ class EncoderMismatch(ModelError):
 
 class DeviceUnavailable(ModelError):
     """The requested device is not on this machine."""
+
+
+class OutOfDeviceMemory(ModelError):
+    """The device's memory does not hold a single window."""
 
 
 class WeightsUnavailable(ModelError):

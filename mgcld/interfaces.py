@@ -52,7 +52,7 @@ class Encoder(Protocol):
 
     @property
     def name(self) -> str:
-        """The name in the configuration, for people."""
+        """What `--encoder` takes, for people: the name in the configuration, with `=model` where it has several."""
         ...
 
     @property

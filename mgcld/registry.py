@@ -15,7 +15,10 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "microphone": "mgcld_plugins.sources.microphone:MicrophoneSource",
         "rtsp": "mgcld_plugins.sources.rtsp:RtspSource",
     },
-    "encoder": {"mini": "mgcld_plugins.encoders.mini:MiniEncoder"},
+    "encoder": {
+        "clap": "mgcld_plugins.encoders.clap:ClapEncoder",
+        "mini": "mgcld_plugins.encoders.mini:MiniEncoder",
+    },
     "captioner": {
         "tags": "mgcld_plugins.captioners.tags:TagsCaptioner",
         "retrieval": "mgcld_plugins.captioners.retrieval:RetrievalCaptioner",

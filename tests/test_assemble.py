@@ -9,7 +9,7 @@ import soundfile
 
 from mgcld.assemble import build_recogniser, build_trainer
 from mgcld.audio.windows import made_window
-from mgcld.config import Part, part_of_text
+from mgcld.config import Part, named_part
 from mgcld.demo.sounds import synthesise
 from mgcld.model.checkpoint import load_adapter, save_adapter
 from mgcld.training.support import find_support
@@ -62,18 +62,18 @@ def test_where_it_ran_is_not_noted(train: Any, tmp_path: Path, monkeypatch: pyte
         "        return [f'a machine on {self.device}'] * len(windows)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    path = train(part_of_text("elsewhere:Machine?device=cuda:7&loud=true"))
+    path = train(named_part("elsewhere:Machine?device=cuda:7&loud=true"))
     assert load_adapter(path).provenance.captioner == "elsewhere:Machine?loud=True"
     assert load_adapter(path).provenance.captions == "machine True"
     assert build_recogniser(path, MINI)([SIREN])[0].caption == "a machine on auto"
 
 
 def test_another_captioner_serves_with_a_warning(train: Any, caplog: pytest.LogCaptureFixture) -> None:
-    path = train(part_of_text("tags"))
+    path = train(named_part("tags"))
     with caplog.at_level(logging.WARNING):
         build_recogniser(path, MINI)
         assert not caplog.records
-        recogniser = build_recogniser(path, MINI, part_of_text("none"))
+        recogniser = build_recogniser(path, MINI, named_part("none"))
     assert "captions by tags: at most 3, of at least 0.08, but now they are by none" in caplog.text
     assert recogniser([SIREN])[0].caption is None
 
@@ -84,7 +84,7 @@ def test_captions_beside_the_shots_are_heard_in_training_and_not_in_a_stream(
     (support / "captions.yaml").write_text("siren/1.wav: a siren wails\nrain/1.wav: rain falls\n")
     try:
         with caplog.at_level(logging.WARNING):
-            path = train(part_of_text("file"))
+            path = train(named_part("file"))
         assert load_adapter(path).provenance.report["skipped"] == []
     finally:
         (support / "captions.yaml").unlink()

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from mgcld import config as module
-from mgcld.config import Config, Model, Part, load_config, options_of, part_of_address, part_of_text, text_of_part
+from mgcld.config import Config, Model, Part, load_config, named_part, options_of, part_of_address
 from mgcld.errors import ConfigError
 from mgcld.registry import BUILT_IN, load
 
@@ -143,24 +143,44 @@ def test_an_address_names_its_kind_of_source(address: str, kind: str) -> None:
 class Teller:
     """A captioner with an option of each kind."""
 
-    def __init__(self, encoder: object, prefix: str = "", most: int = 1, floor: float = 0.5, list: Path | None = None):  # noqa: ARG002
-        self.told = (prefix, most, floor, list)
+    def __init__(
+        self,
+        encoder: object,  # noqa: ARG002
+        model: str = "tiny",
+        prefix: str = "",
+        most: int = 1,
+        floor: float = 0.5,
+        list: Path | None = None,
+    ) -> None:
+        self.told = (model, prefix, most, floor, list)
 
 
 @pytest.mark.parametrize("prefix", ["", "clotho > caption: ", "a=b&c=d?e#f%20+", "Ü"])
-def test_a_part_with_options_goes_through_text_and_back(prefix: str, tmp_path: Path) -> None:
-    part = Part.model_validate({"type": "Teller", "prefix": prefix, "most": 7, "floor": 0.25, "list": "a b.txt"})
-    options = options_of(Teller, part.options, where="captioner", base=tmp_path, injected=["encoder"])
-    text = text_of_part(part, options)
-    read = part_of_text(text)
-    assert read.type == "Teller"
-    assert text == text_of_part(read, options)
-    again = options_of(Teller, read.options, where="captioner", base=Path("/elsewhere"), injected=["encoder"])
-    assert Teller(None, **again).told == (prefix, 7, 0.25, tmp_path / "a b.txt")
+@pytest.mark.parametrize("model", ["laion/clap-htsat-unfused", "/weights/a=b", "odd?name", "100%"])
+def test_a_part_with_options_goes_through_its_name_and_back(model: str, prefix: str) -> None:
+    given = {"model": model, "prefix": prefix, "most": 7, "floor": 0.25, "list": Path("/a b.txt")}
+    name = Part.model_validate({"type": "Teller", **given}).named
+    read = named_part(name)
+    assert (read.type, read.named) == ("Teller", name)
+    options = options_of(Teller, read.options, where="captioner", base=Path("/elsewhere"), injected=["encoder"])
+    assert Teller(None, **options).told == tuple(given.values())
 
 
-def test_a_part_without_options_is_its_name_and_a_file_may_write_options_behind_it(written: Any) -> None:
-    assert text_of_part(part_of_text("tags"), {}) == "tags"
+def test_a_part_is_named_as_shortly_as_can_be() -> None:
+    assert named_part("tags").named == "tags"
+    assert named_part("clap=laion/larger_clap_general").named == "clap=laion/larger_clap_general"
+    assert named_part("tags?most=2").named == "tags?most=2"
+    assert named_part("package.module:Captioner?most=2").type == "package.module:Captioner"
+
+
+@pytest.mark.parametrize("wish", ["", "=model", "clap=", "?most=2"])
+def test_what_names_no_part_is_a_mistake_with_an_example(wish: str) -> None:
+    with pytest.raises(ConfigError, match="names no part") as caught:
+        named_part(wish)
+    assert "NAME=MODEL" in caught.value.help
+
+
+def test_a_file_may_write_a_part_as_the_command_line_does(written: Any) -> None:
     config = load_config(written(VALID + "captioner: tags?most=2"), {})
     assert config.captioner is not None
     assert (config.captioner.type, config.captioner.options) == ("tags", {"most": "2"})

@@ -15,7 +15,7 @@ from typer.core import TyperCommand
 
 from mgcld.cli.bars import bars
 from mgcld.cli.logs import configure_logs
-from mgcld.config import Part, encoder_part, part_of_text
+from mgcld.config import encoder_part, named_part
 from mgcld.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,10 +61,10 @@ def evaluate(
         str, typer.Option("--markdown", help="Write the tables there; - is stdout.", metavar="FILE")
     ] = "",
     plots: Annotated[Path | None, typer.Option(help="Write plots and a page that shows them there.")] = None,
-    encoder: Annotated[str, typer.Option(help="The frozen audio-language model.")] = "mini",
+    encoder: Annotated[str, typer.Option(help="The frozen audio-language model: NAME or NAME=MODEL.")] = "mini",
     device: Annotated[str, typer.Option(help="Where the encoder runs: auto, cpu, cuda or cuda:<number>.")] = "auto",
     captioner: Annotated[
-        str, typer.Option(help="Who writes a sentence about each recording: a name, name?option=value, or none.")
+        str, typer.Option(help="Who writes a sentence about each recording: NAME, NAME=MODEL, NAME?option=value.")
     ] = "tags",
     explainer: Annotated[str, typer.Option(help="Who writes what a class sounds like.")] = "template",
     cache: Annotated[Path | None, typer.Option(help="Where features are kept; ~/.cache/mgcld/features.")] = None,
@@ -90,8 +90,8 @@ def evaluate(
     with bars() as progress:
         parts = {
             "encoder": encoder_part(encoder, device),
-            "captioner": part_of_text(captioner),
-            "explainer": Part(type=explainer),
+            "captioner": named_part(captioner),
+            "explainer": named_part(explainer),
         }
         ear, writer = build_ear(**parts, cache=cache, progress=progress)
         processes = jobs or os.cpu_count() or 1

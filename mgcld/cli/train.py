@@ -12,17 +12,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mgcld.cli.logs import configure_logs
 from mgcld.cli.report import show
-from mgcld.config import Part, encoder_part, part_of_text
+from mgcld.config import encoder_part, named_part
 
 
 def train(
     shots: Annotated[Path, typer.Option(help="A folder with a folder of recordings for each class.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Where to write it.")] = Path("adapter.safetensors"),
     mode: Annotated[Literal["mgcl+", "paper"], typer.Option(help="The method's preset.")] = "mgcl+",
-    encoder: Annotated[str, typer.Option(help="The frozen audio-language model.")] = "mini",
+    encoder: Annotated[str, typer.Option(help="The frozen audio-language model: NAME or NAME=MODEL.")] = "mini",
     device: Annotated[str, typer.Option(help="Where the encoder runs: auto, cpu, cuda or cuda:<number>.")] = "auto",
     captioner: Annotated[
-        str, typer.Option(help="Who writes a sentence about each window: a name, name?option=value, or none.")
+        str, typer.Option(help="Who writes a sentence about each window: NAME, NAME=MODEL, NAME?option=value.")
     ] = "tags",
     explainer: Annotated[str, typer.Option(help="Who writes what a class sounds like.")] = "template",
     report: Annotated[Path | None, typer.Option(help="A folder for the report as a page, report.html.")] = None,
@@ -44,8 +44,8 @@ def train(
     with _bars() as progress:
         parts = {
             "encoder": encoder_part(encoder, device),
-            "captioner": part_of_text(captioner),
-            "explainer": Part(type=explainer),
+            "captioner": named_part(captioner),
+            "explainer": named_part(explainer),
         }
         trained, told = build_trainer(**parts, mode=mode, progress=progress)(support, background)
         save_adapter(trained.adapter, output)

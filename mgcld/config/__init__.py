@@ -4,7 +4,7 @@
 its constructor; `options_of` checks them the same way.
 """
 
-from .parts import Part, encoder_part, options_of, part_of_address, part_of_text, text_of_part
+from .parts import Part, encoder_part, named_part, options_of, part_of_address
 from .reading import load_config
 from .schema import DEFAULT_ENDPOINT, Config, Model, PublishConfig
 
@@ -16,8 +16,7 @@ __all__ = [
     "PublishConfig",
     "encoder_part",
     "load_config",
+    "named_part",
     "options_of",
     "part_of_address",
-    "part_of_text",
-    "text_of_part",
 ]

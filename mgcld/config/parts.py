@@ -9,6 +9,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, ValidationError, create_model
 
+from mgcld.errors import ConfigError
+
 from .explained import explained
 
 
@@ -35,11 +37,19 @@ class Part(BaseModel):
         """What stands beside `type`."""
         return dict(self.model_extra or {})
 
+    @property
+    def named(self) -> str:
+        """As the command line names it, with all its options: NAME=MODEL?option=value. `named_part` reads it again."""
+        options = {name: value for name, value in self.options.items() if value is not None}
+        model = "" if "?" in str(options.get("model", "?")) else f"={options.pop('model')}"
+        query = urlencode(options, quote_via=quote)
+        return f"{self.type}{model}?{query}" if query else f"{self.type}{model}"
+
 
 def _part(value: object) -> object:
     if not isinstance(value, str | Mapping | Part):
         raise ValueError("write a name, or a mapping with `type`")
-    return _fields_of_text(value) if isinstance(value, str) else value
+    return _fields_of_name(value) if isinstance(value, str) else value
 
 
 def _source(value: object) -> object:
@@ -52,25 +62,32 @@ NamedPart = Annotated[Part, BeforeValidator(_part)]
 SourcePart = Annotated[Part, BeforeValidator(_source)]
 
 
-def encoder_part(name: str, device: str) -> Part:
+def named_part(wish: str, **options: str) -> Part:
+    """A part as the command line names it: NAME, NAME=MODEL for one that takes an option `model`, and ?option=value.
+
+    Raises:
+        ConfigError: there is nothing before or behind the =.
+    """
+    try:
+        return Part.model_validate({**_fields_of_name(wish), **options})
+    except ValueError as error:
+        raise ConfigError(str(error), help=_NAME) from error
+
+
+_NAME = "write NAME, or NAME=MODEL: clap=laion/larger_clap_general; other options behind a ?, as in retrieval?most=2"
+
+
+def _fields_of_name(wish: str) -> dict[str, str]:
+    head, _, query = wish.partition("?")
+    name, equals, model = head.partition("=")
+    if not name or (equals and not model):
+        raise ValueError(f"{wish!r} names no part")
+    return {**dict(parse_qsl(query, keep_blank_values=True)), "type": name, **({"model": model} if equals else {})}
+
+
+def encoder_part(wish: str, device: str) -> Part:
     """An encoder as the command line names it; `auto` is left to the encoder."""
-    return Part.model_validate({"type": name, **({} if device == "auto" else {"device": device})})
-
-
-def part_of_text(text: str) -> Part:
-    """`retrieval?most=2` -> Part(type='retrieval', most='2'); a name alone has no options."""
-    return Part.model_validate(_fields_of_text(text))
-
-
-def text_of_part(part: Part, options: Mapping[str, Any]) -> str:
-    """What `part_of_text` reads, with these options in the place of the part's own; paths become absolute."""
-    whole = {name: v.resolve() if isinstance(v, Path) else v for name, v in options.items() if v is not None}
-    return f"{part.type}?{urlencode(whole, quote_via=quote)}" if whole else part.type
-
-
-def _fields_of_text(text: str) -> dict[str, str]:
-    name, _, query = text.partition("?")
-    return {**dict(parse_qsl(query, keep_blank_values=True)), "type": name}
+    return named_part(wish, **({} if device == "auto" else {"device": device}))
 
 
 def part_of_address(address: str) -> Part:
@@ -88,7 +105,9 @@ def _fields_of_address(address: str) -> dict[str, str]:
 def options_of(
     constructor: type, given: Mapping[str, Any], *, where: str, base: Path | None = None, injected: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Check a part's options against its constructor: unknown keys, types; relative `Path`s start at `base`.
+    """Check a part's options against its constructor: unknown keys, types; relative paths start at `base`.
+
+    Paths are what the constructor says is a `Path`, and any text that begins with ./, ../ or ~/.
 
     Raises:
         ConfigError: one line for each thing that is wrong, with its path (`sources.kitchen.ulr`).
@@ -107,5 +126,14 @@ def options_of(
     except ValidationError as error:
         raise explained(error, model, where) from error
     values = {name: getattr(checked, name) for name in fields if name in checked.model_fields_set}
-    rooted = {name: base / v.expanduser() for name, v in values.items() if base and isinstance(v, Path)}
+    if base is None:
+        return values
+    rooted: dict[str, Any] = {name: base / v.expanduser() for name, v in values.items() if isinstance(v, Path)}
+    rooted |= {name: _rooted(v, base) for name, v in values.items() if isinstance(v, str)}
     return {**values, **rooted}
+
+
+def _rooted(text: str, base: Path) -> str:
+    """A hub's model is `a/b` and a folder here may be too: what says that it is a path stays recognisable as one."""
+    path = re.match(r"\.{1,2}/|~/", text)
+    return str(base.absolute() / Path(text).expanduser()) if path else text

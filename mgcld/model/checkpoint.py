@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import logging
+import shlex
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -108,10 +109,12 @@ def check_encoder(adapter: Adapter, encoder: Encoder) -> None:
     made = adapter.provenance
     if made.weights_hash == encoder.weights_hash:
         return
+    captioner = "none" if made.captioner == "tags" and not encoder.tag_names else made.captioner
     raise EncoderMismatch(
         f"this adapter was trained with encoder {made.encoder} ({made.weights_hash[:12]}), "
         f"but {encoder.name} ({encoder.weights_hash[:12]}) is loaded",
-        help=f"train it again: mgcld train --shots ./support --encoder {encoder.name}",
+        help=f"train it again: mgcld train --shots ./support --encoder {shlex.quote(encoder.name)} "
+        f"--captioner {shlex.quote(captioner)}; or load the encoder that it was trained with: {made.encoder}",
     )
 
 

@@ -15,24 +15,21 @@ transformers has no such class, and one of ours could not be checked without the
 elsewhere can be used all the same: that is the captioner `file`.
 """
 
-import logging
 from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 import soxr
 import torch
-from jaxtyping import Float32
+from mgcld_plugins.encoders._batches import Batches
 from mgcld_plugins.encoders._device import chosen_device
 from mgcld_plugins.encoders._weights import located, sha256_of
 
 from mgcld.data import AudioFeatures, Window
-from mgcld.errors import ConfigError, DeviceUnavailable
+from mgcld.errors import ConfigError
 from mgcld.interfaces import Encoder
 
 from ._speech_to_text import FILES, OPTIONAL, SpeechToText
-
-logger = logging.getLogger(__name__)
 
 
 class GenerativeCaptioner:
@@ -70,35 +67,21 @@ class GenerativeCaptioner:
             prefix=prefix,
         )
         self._encoder_rate = encoder.sample_rate
-        self._batch = batch
+        self._batches = Batches("captioner generative", batch)
         how = f"{beams} beam{'s' * (beams > 1)}, at most {most_tokens} tokens, after {prefix!r}"
-        self.provenance = f"generative: {model} ({sha256_of(files[0])[:12]}), {how}"
+        self.provenance = f"generative: weights {sha256_of(files[0])[:12]}, {how}"
 
     def caption(self, windows: Sequence[Window], features: AudioFeatures) -> Sequence[str | None]:  # noqa: ARG002
         """One sentence a window; None where the model wrote nothing.
 
         Raises:
-            DeviceUnavailable: the device's memory is too small for a single window.
+            OutOfDeviceMemory: the device's memory does not hold a single window.
         """
         samples = np.stack([window.samples for window in windows])
         if self._write.rate != self._encoder_rate:
             samples = soxr.resample(samples.T, self._encoder_rate, self._write.rate).T
-        sentences: list[str] = []
-        while len(sentences) < len(windows):
-            sentences += self._next(samples[len(sentences) :])
-        return [sentence or None for sentence in sentences]
-
-    def _next(self, samples: Float32[np.ndarray, "batch samples"]) -> list[str]:
-        """About the first few of these windows; none where they were too many for memory, and fewer from then on."""
-        try:
-            return self._write(samples[: self._batch])
-        except torch.OutOfMemoryError as error:
-            if self._batch == 1:
-                help = "choose a smaller model, precision: float16, or device: cpu"
-                raise DeviceUnavailable("captioner generative: the device is out of memory", help=help) from error
-        self._batch = max(1, min(self._batch, len(samples)) // 2)
-        logger.warning("captioner generative: the device is out of memory; batches of %d now", self._batch)
-        return []
+        batches = self._batches(lambda rows: self._write(samples[rows]), len(samples))
+        return [sentence or None for batch in batches for sentence in batch]
 
 
 def _check(**numbers: int) -> None:

@@ -18,6 +18,7 @@ File = str | tuple[str, ...]
 """A file's name, or names of which the first that is there will do."""
 TIMEOUT_SECONDS = 10
 """For an answer of the hub; a download that stands still for so long goes on from where it is, a few times."""
+MEANWHILE = "The encoder mini works meanwhile: it needs no download"
 SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -96,15 +97,17 @@ def _listed(files: Sequence[File]) -> str:
     return ", ".join(" or ".join(_names(file)) for file in files)
 
 
+def _to_hold(files: Sequence[File]) -> str:
+    return f"name a folder that holds {_listed(files)}, or a model of the hub. {MEANWHILE}"
+
+
 def _in_folder(folder: Path, files: Sequence[File], who: str) -> list[Path]:
     if not folder.is_dir():
-        raise WeightsUnavailable(f"{who}: there are no weights at {folder}", help=f"it should hold {_listed(files)}")
+        raise WeightsUnavailable(f"{who}: there are no weights at {folder}", help=_to_hold(files))
     names = _chosen(files, {path.name for path in folder.iterdir()})
     missing = [file for file, name in zip(files, names, strict=True) if name is None]
     if missing:
-        raise WeightsUnavailable(
-            f"{who}: the folder {folder} lacks {_listed(missing)}", help=f"it should hold {_listed(files)}"
-        )
+        raise WeightsUnavailable(f"{who}: the folder {folder} lacks {_listed(missing)}", help=_to_hold(files))
     return [folder / name for name in names if name is not None]
 
 
@@ -112,7 +115,7 @@ def _fetched(
     model: str, files: Sequence[File], optional: Sequence[str], revision: str | None, who: str, size: str
 ) -> list[Path]:
     """Download what is wanted, of one commit; what was there of an earlier attempt is not loaded again."""
-    from huggingface_hub.errors import HTTPError, XetDownloadError
+    from huggingface_hub.errors import HTTPError, XetDownloadError  # type: ignore[attr-defined]  # httpx's own
 
     try:
         return _download(model, files, optional, revision, who)
@@ -173,5 +176,5 @@ def _unavailable(
         f"{who}: the weights of {model} are not on this machine, and {reason}",
         help=f"where there is network: hf download {model}{pinned} {names}; that fills {HF_HUB_CACHE}, which can be "
         f"copied to this machine. Or put {_listed(files)} of huggingface.co/{model}{at}{size and f' ({size})'} "
-        "into a folder and name the folder instead of the model. The encoder mini works meanwhile: it needs no download",
+        f"into a folder and name the folder instead of the model. {MEANWHILE}",
     )

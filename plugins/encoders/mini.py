@@ -16,10 +16,10 @@ from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from mgcld.data import AudioFeatures
+from mgcld.data import AudioFeatures, Checkpoint
 from mgcld.errors import CheckpointError, WeightsUnavailable
 
-from ._device import chosen_device
+from ._device import Precision, chosen_device, computing
 from ._mini_audio import SAMPLE_RATE, SEGMENT_SAMPLES, AudioNet, LogMel, least_samples, segments_of
 from ._mini_text import TextTable
 
@@ -37,15 +37,16 @@ class MiniEncoder:
     sample_rate = SAMPLE_RATE
     segment_seconds = SEGMENT_SAMPLES / SAMPLE_RATE
 
-    def __init__(self, device: str = "auto", weights: Path = WEIGHTS) -> None:
+    def __init__(self, device: str = "auto", weights: Path = WEIGHTS, precision: Precision = "float32") -> None:
         """Load the weights.
 
         Raises:
             WeightsUnavailable: no such file.
             CheckpointError: the file is not mini's.
-            DeviceUnavailable: no such device on this machine.
+            DeviceUnavailable: no such device on this machine, or it does not compute so.
         """
         self._device = chosen_device(device)
+        self._computing = computing(self._device, precision)
         tensors, notes = read_weights(weights)
         self.weights_hash = hashlib.sha256(weights.read_bytes()).hexdigest()
         config = json.loads(notes["config"])
@@ -60,6 +61,19 @@ class MiniEncoder:
         self.audio_dim, self.text_dim = acoustic + text + effects + self._profile.shape[1], text
         self._alignment = torch.zeros(self.audio_dim, text, device=self._device)
         self._alignment[acoustic : acoustic + text] = torch.eye(text) / math.sqrt(self._shares[1])
+
+    @classmethod
+    def checkpoints(cls) -> Sequence[Checkpoint]:
+        """The one that is shipped."""
+        shipped = Checkpoint(
+            model="",
+            licence="Apache-2.0",
+            sample_rate=cls.sample_rate,
+            segment_seconds=cls.segment_seconds,
+            megabytes=WEIGHTS.stat().st_size / 1e6 if WEIGHTS.is_file() else None,
+            here=WEIGHTS.is_file(),
+        )
+        return [shipped]
 
     @property
     def device(self) -> str:
@@ -79,7 +93,10 @@ class MiniEncoder:
         samples = samples.to(self._device, torch.float32)
         segments = segments_of(samples.shape[1])
         short = max(least_samples(segments) - samples.shape[1], 0)
-        *parts, tags = self._net(self._log_mel(torch.nn.functional.pad(samples, (0, short))))
+        levels = self._log_mel(torch.nn.functional.pad(samples, (0, short)))
+        with self._computing():
+            *parts, tags = self._net(levels)
+        *parts, tags = (part.float() for part in (*parts, tags))
         heard = _heard(valid_samples.to(self._device), segments)
         loud = (1 - tags[..., self._silence : self._silence + 1]).clamp_min(QUIETEST)
         parts[2:] = [_bounded(effects, heard) for effects in parts[2:]]

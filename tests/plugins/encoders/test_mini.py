@@ -2,6 +2,7 @@ import hashlib
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import golden
 import pytest
@@ -131,6 +132,13 @@ def test_samples_of_any_precision_will_do(encoder: MiniEncoder, heard: AudioFeat
     again = encoder.embed_audio(golden.sounds().to(dtype), WHOLE)
     assert all(each.dtype == torch.float32 for each in parts(again))
     assert_alike(again, heard, 1e-5 if dtype == torch.float64 else 0.06)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_a_lower_precision_gives_float32_that_is_near(heard: AudioFeatures, precision: Any) -> None:
+    found = MiniEncoder("cpu", precision=precision).embed_audio(golden.sounds(), WHOLE)
+    assert all(each.dtype == torch.float32 for each in parts(found))
+    assert 0 < (found.fine - heard.fine).abs().max() < 0.1
 
 
 @pytest.mark.parametrize(("valid", "segments"), [(0, 1), (1, 1), (5120, 1), (5121, 2), (30_000, 6), (80_000, 16)])
