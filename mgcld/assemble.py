@@ -119,24 +119,22 @@ def build_listener(encoder: Part, captioner: Part, deadline: Deadline | None = N
     Raises:
         MgcldError: no such part, or its weights or its device are not here.
     """
-    built = build_encoder(encoder)
-    constructor, options = _captioner(captioner)
-    speaker: Captioner = constructor(encoder=built, **options)
-    return Listener(built, speaker, deadline)
+    return _listener(build_encoder(encoder), captioner, deadline)
 
 
 def build_trainer(
-    *, encoder: Part, captioner: Part, explainer: Part = TEMPLATE, mode: Mode, progress: Progress
+    *, encoder: Part, captioner: Part | None = None, explainer: Part = TEMPLATE, mode: Mode, progress: Progress
 ) -> Trainer:
-    """Everything that `mgcld train` needs.
+    """Everything that `mgcld train` needs; without a captioner, the one that fits the encoder.
 
     Raises:
         MgcldError: no such part, or its weights or its device are not here.
     """
     writer: Explainer = _build("explainer", explainer, "explainer")
+    listener, noted = _fitting(build_encoder(encoder), captioner)
     return Trainer(
-        listener=build_listener(encoder, captioner),
-        captioner=_noted(captioner),
+        listener=listener,
+        captioner=noted,
         open_file=file_at_full_speed,
         explainer=writer,
         options=PRESETS[mode],
@@ -146,17 +144,18 @@ def build_trainer(
 
 
 def build_ear(
-    *, encoder: Part, captioner: Part, explainer: Part = TEMPLATE, cache: Path | None, progress: Progress
+    *, encoder: Part, captioner: Part | None = None, explainer: Part = TEMPLATE, cache: Path | None, progress: Progress
 ) -> tuple[Ear, Explainer]:
-    """What `mgcld eval` hears a data set with, and who explains its classes.
+    """What `mgcld eval` hears a data set with, and who explains its classes; the captioner as in training.
 
     Raises:
         MgcldError: no such part, or its weights or its device are not here.
     """
     writer: Explainer = _build("explainer", explainer, "explainer")
+    listener, noted = _fitting(build_encoder(encoder), captioner)
     ear = Ear(
-        listener=build_listener(encoder, captioner),
-        captioner=_noted(captioner),
+        listener=listener,
+        captioner=noted,
         open_file=file_at_full_speed,
         window_seconds=WINDOW_SECONDS,
         cache=cache or default_cache(),
@@ -175,6 +174,18 @@ def _beside() -> str | None:
     """In the runtime directory that a service manager made, programs of this machine find the daemon too."""
     folder = os.environ.get("RUNTIME_DIRECTORY")
     return f"ipc://{folder}/mgcld.ipc" if folder else None
+
+
+def _listener(encoder: Encoder, captioner: Part, deadline: Deadline | None = None) -> Listener:
+    constructor, options = _captioner(captioner)
+    speaker: Captioner = constructor(encoder=encoder, **options)
+    return Listener(encoder, speaker, deadline)
+
+
+def _fitting(encoder: Encoder, captioner: Part | None) -> tuple[Listener, str]:
+    """The listener, and its captioner as an adapter keeps it: without a wish the tags, if the encoder has some."""
+    part = captioner or Part(type="tags" if encoder.tag_names else "retrieval")
+    return _listener(encoder, part), _noted(part)
 
 
 def _captioner(part: Part) -> tuple[Any, dict[str, Any]]:

@@ -53,6 +53,27 @@ def test_a_captioner_comes_back_with_the_options_that_it_was_trained_with(train:
     assert prediction.caption == "a siren wails and rain falls"
 
 
+TAGLESS = """
+from mgcld_plugins.encoders.mini import MiniEncoder
+
+class Tagless(MiniEncoder):
+    def __init__(self) -> None:
+        super().__init__("cpu")
+        self.tag_names = ()
+"""
+
+
+def test_without_a_wish_the_captioner_fits_the_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tagless.py").write_text(TAGLESS)
+    monkeypatch.syspath_prepend(tmp_path)
+    trainers = [
+        build_trainer(encoder=encoder, mode="paper", progress=lambda *_: None)
+        for encoder in (MINI, named_part("tagless:Tagless"))
+    ]
+    assert [trainer.captioner for trainer in trainers] == ["tags", "retrieval"]
+    assert trainers[1].listener([SIREN]).captions[0]
+
+
 def test_where_it_ran_is_not_noted(train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "elsewhere.py").write_text(
         "class Machine:\n"

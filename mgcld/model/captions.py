@@ -17,6 +17,8 @@ from mgcld.data import Window
 
 logger = logging.getLogger(__name__)
 
+SHORTEST_SECONDS = 1e-6
+"""No caption is faster: a clock may say that it took no time."""
 REMEMBERED = 5
 """A caption takes the median of so many measurements: one hiccup of the machine says nothing."""
 
@@ -68,7 +70,7 @@ class Deadline:
     @property
     def _each(self) -> float:
         """Seconds that a caption takes, lately; unknown counts as all that there is."""
-        return statistics.median(self._measured) if self._measured else self._seconds
+        return max(statistics.median(self._measured), SHORTEST_SECONDS) if self._measured else self._seconds
 
     def _affordable(self, wanted: int) -> int:
         self._saved = min(self._saved + self._seconds, max(self._seconds, self._each))

@@ -109,7 +109,7 @@ def check_encoder(adapter: Adapter, encoder: Encoder) -> None:
     made = adapter.provenance
     if made.weights_hash == encoder.weights_hash:
         return
-    captioner = "none" if made.captioner == "tags" and not encoder.tag_names else made.captioner
+    captioner = "retrieval" if made.captioner.startswith("tags") and not encoder.tag_names else made.captioner
     raise EncoderMismatch(
         f"this adapter was trained with encoder {made.encoder} ({made.weights_hash[:12]}), "
         f"but {encoder.name} ({encoder.weights_hash[:12]}) is loaded",

@@ -19,7 +19,7 @@ class TagsCaptioner:
         if most < 1:
             raise ConfigError(f"captioner tags: most is {most}, not at least 1", help="3 is usual")
         if not encoder.tag_names:
-            raise ConfigError(f"encoder {encoder.name} has no tags", help="choose another captioner, or none")
+            raise ConfigError(f"encoder {encoder.name} has no tags", help="choose the captioner retrieval, or none")
         self._names = [name.lower() for name in encoder.tag_names]
         self._most = min(most, len(self._names))
         self._floor = floor

@@ -83,6 +83,12 @@ def test_captions_never_take_longer_than_they_may_on_average(each: float, batche
     assert all(one == sorted(set(one)) for one in chosen)
 
 
+def test_captions_that_take_no_time_at_all_are_always_written() -> None:
+    deadline = warmed(0.25, 5.0)
+    run(deadline, [[window()]] * 80, 5.0)
+    assert run(deadline, [[window()]] * 60, 0.0)[-1] == [0]
+
+
 def test_before_anything_was_measured_one_window_is_tried() -> None:
     assert Deadline(0.25).chosen([window(), window("b"), window("c")]) == [0]
 

@@ -201,6 +201,16 @@ def test_a_device_that_is_not_there_is_a_named_error(folder: Path) -> None:
         captioner(folder, device="cuda:77")
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_gpu_writes_what_the_cpu_writes(folder: Path) -> None:
+    heard = five_seconds(5)
+    assert captioner(folder, device="cuda").caption(heard, NOTHING) == captioner(folder).caption(heard, NOTHING)
+    for precision in ("bfloat16", "float16"):
+        said = captioner(folder, device="cuda", precision=precision, beams=2, batch=4).caption(heard, NOTHING)
+        assert len(said) == 5
+
+
 class Narrow(SpeechToText):
     """As on a device whose memory holds so many windows."""
 
