@@ -48,7 +48,11 @@ class AudioSource(Protocol):
 
 @runtime_checkable
 class Encoder(Protocol):
-    """A frozen audio-language model. Everything that the core knows of it is stated here."""
+    """A frozen audio-language model. Everything that the core knows of it is stated here.
+
+    One that offers several models takes an option `model`. For `mgcld encoders` its class may have `checkpoints()`: the
+    `mgcld.data.Checkpoint`s that are known, without loading any.
+    """
 
     @property
     def name(self) -> str:

@@ -265,6 +265,39 @@ def test_a_part_is_given_what_was_written_and_nothing_else(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("./clap", "{base}/clap"),
+        ("../clap", "{base}/../clap"),
+        ("~/clap", "{home}/clap"),
+        ("/srv/clap", "/srv/clap"),
+        ("laion/clap-htsat-unfused", "laion/clap-htsat-unfused"),
+        (".hidden", ".hidden"),
+    ],
+)
+def test_text_that_begins_as_a_path_starts_at_the_file_too(tmp_path: Path, written: str, meant: str) -> None:
+    options = options_of(Radio, {"url": "x", "model": written}, where="encoder", base=tmp_path)
+    assert options["model"] == meant.format(base=tmp_path, home=Path.home())
+    assert options_of(Radio, {"url": "x", "model": written}, where="encoder")["model"] == written
+
+
+@pytest.mark.parametrize("wish", ["mini", "clap=laion/larger_clap_general", "clap=./here=there"])
+def test_a_part_is_named_on_the_command_line_and_names_itself_so(wish: str) -> None:
+    part = named_part(wish, device="cpu")
+    name, _, model = wish.partition("=")
+    assert part.type == name
+    assert part.options == {"device": "cpu", **({"model": model} if model else {})}
+    assert part.named == wish
+
+
+@pytest.mark.parametrize("wish", ["", "clap=", "=laion/larger_clap_general"])
+def test_half_a_name_is_a_mistake(wish: str) -> None:
+    with pytest.raises(ConfigError, match="names no part") as caught:
+        named_part(wish)
+    assert "NAME=MODEL" in caught.value.help
+
+
+@pytest.mark.parametrize(
     ("given", "said"),
     [
         ({"ulr": "x"}, "sources.kitchen.ulr: unknown key, did you mean url?"),

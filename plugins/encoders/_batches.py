@@ -10,7 +10,22 @@ from mgcld.errors import OutOfDeviceMemory
 
 logger = logging.getLogger(__name__)
 
+ROOM = "set the encoder's device to cpu, or its precision to bfloat16, or end what else uses the GPU"
+
 Result = TypeVar("Result")
+Module = TypeVar("Module", bound=torch.nn.Module)
+
+
+def placed(model: Module, device: torch.device, who: str) -> Module:
+    """The model with its weights on the device.
+
+    Raises:
+        OutOfDeviceMemory: they do not fit.
+    """
+    try:
+        return model.to(device)
+    except torch.OutOfMemoryError as error:
+        raise OutOfDeviceMemory(f"{who}: the device's memory does not hold the weights", help=ROOM) from error
 
 
 class Batches:
@@ -46,8 +61,7 @@ class Batches:
         except torch.OutOfMemoryError as error:
             if part.stop - part.start == 1:
                 raise OutOfDeviceMemory(
-                    f"{self._who}: the device's memory does not hold even one window",
-                    help="set the encoder's device to cpu, or its precision to bfloat16, or end what else uses the GPU",
+                    f"{self._who}: the device's memory does not hold even one clip or text", help=ROOM
                 ) from error
             return None  # the error holds on to the tensors: only once it is gone can memory be freed
 

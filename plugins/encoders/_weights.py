@@ -4,9 +4,11 @@ The cache is huggingface_hub's: HF_HOME moves it, HF_HUB_OFFLINE=1 forbids downl
 becomes a named error here, and nowhere else.
 """
 
+import contextlib
 import hashlib
 import logging
 import re
+import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -40,11 +42,12 @@ def located(
     Raises:
         WeightsUnavailable: they are not here and cannot be fetched; says what to put where.
     """
-    local = Path(wish).expanduser()
-    if local.is_file() and len(files) == 1:
-        return [local]
-    if local.exists() or re.match(r"[/~.]", wish):
-        return _in_folder(local, files, who)
+    try:
+        here = _on_disk(wish, files, who)
+    except (OSError, RuntimeError) as error:  # RuntimeError: ~nobody
+        raise WeightsUnavailable(f"{who}: cannot look for weights at {wish}: {error}", help=_to_hold(files)) from error
+    if here is not None:
+        return here
     found = cached(wish, files, revision)
     if found is None:
         found = _fetched(wish, files, optional, revision, who, size)
@@ -101,6 +104,14 @@ def _to_hold(files: Sequence[File]) -> str:
     return f"name a folder that holds {_listed(files)}, or a model of the hub. {MEANWHILE}"
 
 
+def _on_disk(wish: str, files: Sequence[File], who: str) -> list[Path] | None:
+    """None for what can only be a model of the hub."""
+    local = Path(wish).expanduser()
+    if local.is_file() and len(files) == 1:
+        return [local]
+    return _in_folder(local, files, who) if local.exists() or re.match(r"[/~.]", wish) else None
+
+
 def _in_folder(folder: Path, files: Sequence[File], who: str) -> list[Path]:
     if not folder.is_dir():
         raise WeightsUnavailable(f"{who}: there are no weights at {folder}", help=_to_hold(files))
@@ -136,11 +147,13 @@ def _download(model: str, files: Sequence[File], optional: Sequence[str], revisi
     beside = [name for name in optional if name in sizes]
     megabytes = sum(sizes[name] for name in wanted + beside) / 1e6
     logger.warning("%s: downloading %s, commit %s, %.0f MB", who, model, info.sha, megabytes)
-    for name in beside:
-        hf_hub_download(model, name, revision=info.sha, etag_timeout=TIMEOUT_SECONDS)
-    paths = [hf_hub_download(model, name, revision=info.sha, etag_timeout=TIMEOUT_SECONDS) for name in wanted]
-    if revision != info.sha:  # once more by the branch's name: the cache then knows which commit that was
-        hf_hub_download(model, wanted[0], revision=revision, etag_timeout=TIMEOUT_SECONDS)
+    # The terminal's own stderr: where the caller draws bars too, what is printed meanwhile waits for a line to end.
+    with contextlib.redirect_stderr(sys.__stderr__ or sys.stderr):
+        for name in beside:
+            hf_hub_download(model, name, revision=info.sha, etag_timeout=TIMEOUT_SECONDS)
+        paths = [hf_hub_download(model, name, revision=info.sha, etag_timeout=TIMEOUT_SECONDS) for name in wanted]
+        if revision != info.sha:  # once more by the branch's name: the cache then knows which commit that was
+            hf_hub_download(model, wanted[0], revision=revision, etag_timeout=TIMEOUT_SECONDS)
     return [Path(path) for path in paths]
 
 

@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 
 from mgcld.data import AudioFeatures, Checkpoint
 
-from ._batches import Batches
+from ._batches import Batches, placed
 from ._clap_model import BESIDE, FILES, load_clap
 from ._clips import Clip, clips_of, most_segments
 from ._device import Precision, chosen_device, computing
@@ -63,7 +63,8 @@ class ClapEncoder:
         )
         self.weights_hash = sha256_of(weights)
         parts = load_clap(weights.parent)
-        self._net, self._front = parts.net.to(self._device), parts.front.to(self._device)
+        self._net: Any = placed(parts.net, self._device, "clap")
+        self._front = placed(parts.front, self._device, "clap")
         self._tokenizer, self._longest_text, self._segments = parts.tokenizer, parts.longest_text, parts.segments
         self._native = coarse == "native"
         self._clips, self._texts = Batches("clap", CLIPS_AT_ONCE), Batches("clap", TEXTS_AT_ONCE)
@@ -96,23 +97,19 @@ class ClapEncoder:
         samples = samples.to(self._device, torch.float32)
         if not samples.shape[1]:
             samples = samples.new_zeros(len(samples), 1)
-        most = self._front.samples
-        clips = clips_of(valid_samples.clamp(1, samples.shape[1]).tolist(), most, self._segments)
-        levels = self._levels(samples, clips)
-        heard = self._clips(lambda part: self._hear(levels[part]), len(clips))
-        segments, pooled = (torch.cat(each) for each in zip(*heard, strict=True))
-        fine = segments.new_zeros(len(samples), most_segments(samples.shape[1], most, self._segments), self.audio_dim)
-        weights, native = fine.new_zeros(fine.shape[:2]), fine.new_zeros(len(samples), self.audio_dim)
-        for clip, rows, whole in zip(clips, segments, pooled, strict=True):
-            fine[clip.window, clip.place] = rows[: clip.segments]
+        valid = valid_samples.clamp(1, samples.shape[1]).tolist()
+        clips = clips_of(valid, self._front.samples, self._segments)
+        heard = self._clips(lambda part: self._hear(self._levels(samples, clips[part])), len(clips))
+        rows, pooled = (torch.cat(each) for each in zip(*heard, strict=True))
+        segments = most_segments(samples.shape[1], self._front.samples, self._segments)
+        fine = rows.new_zeros(len(samples), segments, self.audio_dim)
+        native, weights = fine.new_zeros(len(samples), self.audio_dim), fine.new_zeros(len(samples), segments)
+        for i, clip in enumerate(clips):
+            fine[clip.window, clip.place] = rows[i, : clip.segments]
             weights[clip.window, clip.place] = 1.0
-            native[clip.window] += whole
-        mean = fine.sum(1)  # the rest are zeros
-        return AudioFeatures(
-            fine=fine,
-            weights=weights / weights.sum(1, keepdim=True),
-            coarse=normalize(native if self._native else mean, dim=-1),
-        )
+            native[clip.window] += pooled[i]
+        coarse = normalize(native if self._native else fine.sum(1), dim=-1)
+        return AudioFeatures(fine, weights / weights.sum(1, keepdim=True), coarse)
 
     @torch.no_grad()
     def embed_text(self, texts: Sequence[str]) -> Float[Tensor, "texts text"]:

@@ -265,7 +265,18 @@ def test_another_encoder_is_refused_and_both_are_named(name: str) -> None:
     both = rf"{name} \(0123456789ab\).* mini \({encoder.weights_hash[:12]}\)"
     with pytest.raises(EncoderMismatch, match=both) as raised:
         check_encoder(other, encoder)
-    assert "mgcld train" in raised.value.help
+    assert "mgcld train --shots ./support --encoder mini --captioner" in raised.value.help
+    assert f"trained with: {name}" in raised.value.help
+
+
+def test_the_command_that_trains_again_asks_for_nothing_that_the_encoder_lacks() -> None:
+    encoder = MiniEncoder("cpu")
+    encoder.name, encoder.tag_names = "clap=./a folder", ()
+    made = adapter()
+    other = replace(made, provenance=replace(made.provenance, captioner="tags"))
+    with pytest.raises(EncoderMismatch, match=r"clap=\./a folder") as raised:
+        check_encoder(other, encoder)
+    assert "--encoder 'clap=./a folder' --captioner none" in raised.value.help
 
 
 def test_the_encoder_of_the_training_is_taken() -> None:

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 import torch
-from mgcld_plugins.encoders._batches import Batches
+from mgcld_plugins.encoders._batches import Batches, placed
 from torch import Tensor
 
 from mgcld.errors import ModelError, OutOfDeviceMemory
@@ -45,10 +45,20 @@ def test_what_did_not_fit_once_is_not_tried_again_and_said_once(caplog: pytest.L
 
 
 def test_a_device_that_holds_nothing_is_a_named_error() -> None:
-    with pytest.raises(OutOfDeviceMemory, match="clap: the device's memory does not hold even one") as raised:
+    with pytest.raises(OutOfDeviceMemory, match="clap: the device's memory does not hold even one clip") as raised:
         Batches("clap", 4)(SmallDevice(0), len(ROWS))
     assert isinstance(raised.value, ModelError)
     assert "bfloat16" in raised.value.help
+
+
+def test_weights_that_do_not_fit_are_a_named_error_too() -> None:
+    class Large(torch.nn.Linear):
+        def _apply(self, *_: object, **__: object) -> "Large":
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with pytest.raises(OutOfDeviceMemory, match="clap: the device's memory does not hold the weights"):
+        placed(Large(2, 3), torch.device("cpu"), "clap")
+    assert placed(torch.nn.Linear(2, 3), torch.device("cpu"), "clap").weight.shape == (3, 2)
 
 
 def test_other_errors_rise_and_no_rows_are_no_results() -> None:

@@ -70,6 +70,13 @@ def test_a_folder_that_is_not_there_is_not_looked_for_in_the_hub(wish: str, onli
     assert online.asked == []
 
 
+@pytest.mark.parametrize("wish", ["~nobody-at-all/clap", "/" + "a" * 300])
+def test_a_path_that_cannot_even_be_looked_at_is_a_named_error(wish: str) -> None:
+    with pytest.raises(WeightsUnavailable, match="clap: cannot look for weights at") as raised:
+        wanted(wish)
+    assert "mini" in raised.value.help
+
+
 def test_what_a_folder_lacks_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsUnavailable, match=r"lacks model\.safetensors or pytorch_model\.bin$"):
         wanted(str(folder_of(tmp_path / "a", "config.json")))
