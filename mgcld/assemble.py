@@ -13,7 +13,8 @@ from mgcld.errors import ConfigError
 from mgcld.evaluation.features import Ear, default_cache
 from mgcld.interfaces import AudioSource, Captioner, Encoder, Explainer, Sink
 from mgcld.model.adapter import Adapter
-from mgcld.model.checkpoint import adapter_hash, check_encoder, load_adapter
+from mgcld.model.captions import Deadline
+from mgcld.model.checkpoint import adapter_hash, check_captioner, check_encoder, load_adapter
 from mgcld.model.listen import Listener
 from mgcld.model.options import PRESETS, Mode
 from mgcld.model.recogniser import Recogniser
@@ -42,8 +43,9 @@ def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
     sources = {name: build_source(name, part) for name, part in config.sources.items()}
     adapter = load_adapter(config.adapter)
     captioner = config.captioner or named_part(adapter.provenance.captioner)
-    listener = build_listener(config.encoder, captioner)
+    listener = build_listener(config.encoder, captioner, Deadline(config.caption_seconds))
     check_encoder(adapter, listener.encoder)
+    check_captioner(adapter, listener.captioner)
     sinks = {name: _build("sink", part, f"sinks.{name}") for name, part in config.sinks.items()}
     inbox = Inbox(config.inbox_windows)
     publisher = Publisher(config.publish.endpoint, insecure=config.publish.insecure, beside=_beside())
@@ -71,15 +73,16 @@ def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
     )
 
 
-def build_recogniser(path: Path, encoder: Part) -> Recogniser:
-    """An adapter with its encoder and captioner, for files.
+def build_recogniser(path: Path, encoder: Part, captioner: Part | None = None) -> Recogniser:
+    """An adapter with its encoder and its captioner (or another one), for files: every window gets its caption.
 
     Raises:
         MgcldError: a part cannot be built, or the parts do not fit each other.
     """
     adapter = load_adapter(path)
-    listener = build_listener(encoder, named_part(adapter.provenance.captioner))
+    listener = build_listener(encoder, captioner or named_part(adapter.provenance.captioner))
     check_encoder(adapter, listener.encoder)
+    check_captioner(adapter, listener.captioner)
     return Recogniser(listener, adapter)
 
 
@@ -110,31 +113,28 @@ def build_encoder(part: Part) -> Encoder:
     return built
 
 
-def build_listener(encoder: Part, captioner: Part) -> Listener:
-    """An encoder and a captioner that fit each other.
+def build_listener(encoder: Part, captioner: Part, deadline: Deadline | None = None) -> Listener:
+    """An encoder and a captioner that fit each other; with a deadline, captions that come too late are left out.
 
     Raises:
         MgcldError: no such part, or its weights or its device are not here.
     """
-    built = build_encoder(encoder)
-    constructor = registry.load("captioner", captioner.type)
-    options = options_of(constructor, captioner.options, where="captioner", base=captioner.base, injected=["encoder"])
-    speaker: Captioner = constructor(encoder=built, **options)
-    return Listener(built, speaker)
+    return _listener(build_encoder(encoder), captioner, deadline)
 
 
 def build_trainer(
-    *, encoder: Part, captioner: Part, explainer: Part = TEMPLATE, mode: Mode, progress: Progress
+    *, encoder: Part, captioner: Part | None = None, explainer: Part = TEMPLATE, mode: Mode, progress: Progress
 ) -> Trainer:
-    """Everything that `mgcld train` needs.
+    """Everything that `mgcld train` needs; without a captioner, the one that fits the encoder.
 
     Raises:
         MgcldError: no such part, or its weights or its device are not here.
     """
     writer: Explainer = _build("explainer", explainer, "explainer")
+    listener, noted = _fitting(build_encoder(encoder), captioner)
     return Trainer(
-        listener=build_listener(encoder, captioner),
-        captioner=captioner.named,
+        listener=listener,
+        captioner=noted,
         open_file=file_at_full_speed,
         explainer=writer,
         options=PRESETS[mode],
@@ -144,17 +144,18 @@ def build_trainer(
 
 
 def build_ear(
-    *, encoder: Part, captioner: Part, explainer: Part = TEMPLATE, cache: Path | None, progress: Progress
+    *, encoder: Part, captioner: Part | None = None, explainer: Part = TEMPLATE, cache: Path | None, progress: Progress
 ) -> tuple[Ear, Explainer]:
-    """What `mgcld eval` hears a data set with, and who explains its classes.
+    """What `mgcld eval` hears a data set with, and who explains its classes; the captioner as in training.
 
     Raises:
         MgcldError: no such part, or its weights or its device are not here.
     """
     writer: Explainer = _build("explainer", explainer, "explainer")
+    listener, noted = _fitting(build_encoder(encoder), captioner)
     ear = Ear(
-        listener=build_listener(encoder, captioner),
-        captioner=captioner.named,
+        listener=listener,
+        captioner=noted,
         open_file=file_at_full_speed,
         window_seconds=WINDOW_SECONDS,
         cache=cache or default_cache(),
@@ -173,6 +174,31 @@ def _beside() -> str | None:
     """In the runtime directory that a service manager made, programs of this machine find the daemon too."""
     folder = os.environ.get("RUNTIME_DIRECTORY")
     return f"ipc://{folder}/mgcld.ipc" if folder else None
+
+
+def _listener(encoder: Encoder, captioner: Part, deadline: Deadline | None = None) -> Listener:
+    constructor, options = _captioner(captioner)
+    speaker: Captioner = constructor(encoder=encoder, **options)
+    return Listener(encoder, speaker, deadline)
+
+
+def _fitting(encoder: Encoder, captioner: Part | None) -> tuple[Listener, str]:
+    """The listener, and its captioner as an adapter keeps it: without a wish the tags, if the encoder has some."""
+    part = captioner or Part(type="tags" if encoder.tag_names else "retrieval")
+    return _listener(encoder, part), _noted(part)
+
+
+def _captioner(part: Part) -> tuple[Any, dict[str, Any]]:
+    """Its constructor and its checked options."""
+    constructor = registry.load("captioner", part.type)
+    return constructor, options_of(constructor, part.options, where="captioner", base=part.base, injected=["encoder"])
+
+
+def _noted(captioner: Part) -> str:
+    """A captioner as an adapter keeps it; on which device it runs is each machine's affair."""
+    _, options = _captioner(captioner)
+    kept = {name: v.resolve() if isinstance(v, Path) else v for name, v in options.items() if name != "device"}
+    return Part.model_validate({"type": captioner.type, **kept}).named
 
 
 def _build(kind: registry.Kind, part: Part, where: str) -> Any:

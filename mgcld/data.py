@@ -5,6 +5,7 @@ Nothing here imports torch: a capture process uses this module too.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -24,6 +25,14 @@ NANOSECONDS = 1_000_000_000
 def nanoseconds(samples: int, sample_rate: int) -> int:
     """The duration of so many samples, rounded to whole nanoseconds."""
     return (samples * NANOSECONDS + sample_rate // 2) // sample_rate
+
+
+def caption_files(recording: Path) -> tuple[Path, Path]:
+    """Where people write what a recording holds: a text of its name beside it, else a line in the list above.
+
+    For `support/kettle/1.wav`: `support/kettle/1.txt`, then `kettle/1.wav` in `support/captions.yaml`.
+    """
+    return recording.with_suffix(".txt"), recording.parent.parent / "captions.yaml"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +87,8 @@ class Window:
     """Windows of this source thrown away just before this one because inference fell behind."""
     ready_ns: int = 0
     """When the window was complete (nanoseconds, `time.monotonic_ns`)."""
+    recording: Path | None = None
+    """The shot's file that it was cut from; None in a stream."""
 
     @property
     def end_ns(self) -> int:
@@ -115,9 +126,12 @@ class Features:
 
     audio: AudioFeatures
     captions: tuple[str | None, ...]
-    """One sentence a window; None where there is no captioner."""
+    """One sentence a window; None where nobody wrote one."""
     caption: "Tensor"
-    """(batch, text_dim): the captions' embeddings, unit rows (R_t); without a captioner the aligned audio."""
+    """(batch, text_dim): the captions' embeddings, unit rows (R_t); without a caption the aligned audio."""
+    fresh: tuple[bool, ...] = ()
+    """For each window whether its caption (or its having none) is its own: False where the captioner had no time for
+    it, and a caption is the one of an earlier, overlapping window. Empty where all are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +148,9 @@ class Prediction:
     """Name of a part (coarse_cache, fine_cache, coarse_contrast, fine_contrast) -> its logit of each class."""
     caption: str | None = None
     """The sentence that the captioner wrote, when captions are on."""
+    caption_fresh: bool = True
+    """False where the captioner had no time for this window: `caption` is then the one of an earlier, overlapping
+    window, or None."""
 
     @property
     def named(self) -> dict[str, float]:

@@ -7,7 +7,7 @@ module, `mgcld.data`, `mgcld.errors` and their own library. Nothing here imports
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from mgcld.data import AudioBlock, AudioFeatures, Message
+from mgcld.data import AudioBlock, AudioFeatures, Message, Window
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -115,8 +115,13 @@ class Encoder(Protocol):
 class Captioner(Protocol):
     """Writes a sentence about each window. Its constructor takes `encoder`."""
 
-    def caption(self, samples: "Tensor", features: AudioFeatures) -> Sequence[str | None]:
-        """One sentence a window, None where it has nothing to say. samples: (batch, samples)."""
+    @property
+    def provenance(self) -> str:
+        """Everything that decides its words, in one line: an adapter notes it, and mgcld warns where another serves."""
+        ...
+
+    def caption(self, windows: Sequence[Window], features: AudioFeatures) -> Sequence[str | None]:
+        """One sentence a window, None where it has nothing to say. `features` are of these windows, in their order."""
         ...
 
 

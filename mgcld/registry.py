@@ -21,6 +21,9 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
     },
     "captioner": {
         "tags": "mgcld_plugins.captioners.tags:TagsCaptioner",
+        "retrieval": "mgcld_plugins.captioners.retrieval:RetrievalCaptioner",
+        "generative": "mgcld_plugins.captioners.generative:GenerativeCaptioner",
+        "file": "mgcld_plugins.captioners.file:FileCaptioner",
         "none": "mgcld_plugins.captioners.none:NoCaptioner",
     },
     "explainer": {

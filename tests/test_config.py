@@ -78,6 +78,13 @@ def test_a_source_s_file_mentions_every_option_of_the_source(kind: str) -> None:
     assert mentioned >= set(inspect.signature(load("source", kind)).parameters)
 
 
+@pytest.mark.parametrize("kind", BUILT_IN["captioner"])
+def test_the_demo_file_explains_every_captioner_and_its_options(kind: str) -> None:
+    (explained,) = re.findall(rf"(?ms)^#   {kind}  .*?(?=^#   \w|^# captioner)", (FOLDER / "demo.yaml").read_text())
+    options = set(inspect.signature(load("captioner", kind)).parameters) - {"encoder"}
+    assert set(re.findall(r"(\w+):", explained)) >= options
+
+
 def models(parent: type[Model] = Model) -> list[type[Model]]:
     return [found for child in parent.__subclasses__() for found in (child, *models(child))]
 
@@ -131,6 +138,52 @@ def test_the_command_line_alone_is_enough() -> None:
 def test_an_address_names_its_kind_of_source(address: str, kind: str) -> None:
     part = part_of_address(address)
     assert (part.type, part.options) == (kind, {"address": address})
+
+
+class Teller:
+    """A captioner with an option of each kind."""
+
+    def __init__(
+        self,
+        encoder: object,  # noqa: ARG002
+        model: str = "tiny",
+        prefix: str = "",
+        most: int = 1,
+        floor: float = 0.5,
+        list: Path | None = None,
+    ) -> None:
+        self.told = (model, prefix, most, floor, list)
+
+
+@pytest.mark.parametrize("prefix", ["", "clotho > caption: ", "a=b&c=d?e#f%20+", "Ü"])
+@pytest.mark.parametrize("model", ["laion/clap-htsat-unfused", "/weights/a=b", "odd?name", "100%"])
+def test_a_part_with_options_goes_through_its_name_and_back(model: str, prefix: str) -> None:
+    given = {"model": model, "prefix": prefix, "most": 7, "floor": 0.25, "list": Path("/a b.txt")}
+    name = Part.model_validate({"type": "Teller", **given}).named
+    read = named_part(name)
+    assert (read.type, read.named) == ("Teller", name)
+    options = options_of(Teller, read.options, where="captioner", base=Path("/elsewhere"), injected=["encoder"])
+    assert Teller(None, **options).told == tuple(given.values())
+
+
+def test_a_part_is_named_as_shortly_as_can_be() -> None:
+    assert named_part("tags").named == "tags"
+    assert named_part("clap=laion/larger_clap_general").named == "clap=laion/larger_clap_general"
+    assert named_part("tags?most=2").named == "tags?most=2"
+    assert named_part("package.module:Captioner?most=2").type == "package.module:Captioner"
+
+
+@pytest.mark.parametrize("wish", ["", "=model", "clap=", "?most=2"])
+def test_what_names_no_part_is_a_mistake_with_an_example(wish: str) -> None:
+    with pytest.raises(ConfigError, match="names no part") as caught:
+        named_part(wish)
+    assert "NAME=MODEL" in caught.value.help
+
+
+def test_a_file_may_write_a_part_as_the_command_line_does(written: Any) -> None:
+    config = load_config(written(VALID + "captioner: tags?most=2"), {})
+    assert config.captioner is not None
+    assert (config.captioner.type, config.captioner.options) == ("tags", {"most": "2"})
 
 
 # Mistakes

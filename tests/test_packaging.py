@@ -51,6 +51,11 @@ def test_the_wheel_holds_the_weights_of_the_embedded_encoder(wheel: zipfile.ZipF
     assert len(weights) < 10e6
 
 
+def test_the_wheel_holds_the_phrases_of_the_captioner(wheel: zipfile.ZipFile) -> None:
+    phrases = wheel.read("mgcld_plugins/captioners/phrases.txt")
+    assert phrases == (CHECKOUT / "plugins" / "captioners" / "phrases.txt").read_bytes()
+
+
 def test_the_wheel_holds_the_training_report_s_page(wheel: zipfile.ZipFile) -> None:
     folder = "mgcld/training/reporting/templates"
     held = {name.removeprefix(f"{folder}/") for name in wheel.namelist() if name.startswith(f"{folder}/")}

@@ -12,7 +12,7 @@ import typer
 
 from mgcld.audio.capture import windows_of
 from mgcld.cli.logs import configure_logs
-from mgcld.config import encoder_part
+from mgcld.config import encoder_part, named_part
 from mgcld.errors import SourceError
 from mgcld.interfaces import AudioSource
 
@@ -30,12 +30,14 @@ def classify(
     hop: Annotated[float, typer.Option(help="Seconds between two windows' starts.", min=0.01)] = 5.0,
     encoder: Annotated[str, typer.Option(help="The encoder of its training: NAME or NAME=MODEL.")] = "mini",
     device: Annotated[str, typer.Option(help="Where it runs: auto, cpu, cuda or cuda:<number>.")] = "auto",
+    captioner: Annotated[str | None, typer.Option(help="Another captioner than the adapter's, or none.")] = None,
 ) -> None:
     """Say what recordings hold, a line for each window."""
     configure_logs("warning")
     from mgcld.assemble import build_recogniser, file_at_full_speed  # torch: seconds, so only where it is needed
 
-    recogniser = build_recogniser(adapter, encoder_part(encoder, device))
+    other = None if captioner is None else named_part(captioner)
+    recogniser = build_recogniser(adapter, encoder_part(encoder, device), other)
     write = _jsonl if format == "jsonl" else _csv(recogniser.classes)
     failed: list[SourceError] = []
     for path in files:

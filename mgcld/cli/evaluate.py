@@ -63,7 +63,10 @@ def evaluate(
     plots: Annotated[Path | None, typer.Option(help="Write plots and a page that shows them there.")] = None,
     encoder: Annotated[str, typer.Option(help="The frozen audio-language model: NAME or NAME=MODEL.")] = "mini",
     device: Annotated[str, typer.Option(help="Where the encoder runs: auto, cpu, cuda or cuda:<number>.")] = "auto",
-    captioner: Annotated[str, typer.Option(help="Who writes a sentence about each recording, or none.")] = "tags",
+    captioner: Annotated[
+        str | None,
+        typer.Option(help="Who captions each recording: NAME, NAME=MODEL, NAME?option=value; tags, or else retrieval."),
+    ] = None,
     explainer: Annotated[str, typer.Option(help="Who writes what a class sounds like.")] = "template",
     cache: Annotated[Path | None, typer.Option(help="Where features are kept; ~/.cache/mgcld/features.")] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,
@@ -88,10 +91,10 @@ def evaluate(
     with bars() as progress:
         parts = {
             "encoder": encoder_part(encoder, device),
-            "captioner": named_part(captioner),
             "explainer": named_part(explainer),
         }
-        ear, writer = build_ear(**parts, cache=cache, progress=progress)
+        speaker = None if captioner is None else named_part(captioner)
+        ear, writer = build_ear(**parts, captioner=speaker, cache=cache, progress=progress)
         processes = jobs or os.cpu_count() or 1
         account = evaluated(question, found, ear, writer, table=table or 0, open_set=open_set, jobs=processes)
     outputs.write(account)

@@ -52,7 +52,14 @@ def window(header: Mapping[str, Any], body: Mapping[str, Any]) -> str:
     tops = [f"{name} {p:.2f}" for name, p in classes(body)[:TOP]]
     facts = [f"{clock(header['t_start_ns'])} {printable(header['source'])}", level(header["level_dbfs"]), *tops]
     facts += [f"unknown {body['unknown']:.2f}", latency(header), *notes(header)]
-    return "  ".join([*facts, f'"{printable(body["caption"])}"'] if body.get("caption") else facts)
+    return "  ".join([*facts, *caption(body)])
+
+
+def caption(body: Mapping[str, Any]) -> list[str]:
+    """In quotes, with a word where it was written for an earlier window; empty without one."""
+    if not body.get("caption"):
+        return []
+    return [f'"{printable(body["caption"])}"' + ("" if body.get("caption_fresh", True) else " (earlier)")]
 
 
 def state(source: str, body: Mapping[str, Any]) -> str:
@@ -74,4 +81,6 @@ def load(node: Mapping[str, Any]) -> str:
     """How busy the daemon is, from its `health`."""
     factor, memory = node["realtime_factor"], f"{node['rss_bytes'] / 1e6:.0f} MB"
     busy = [] if factor is None else [f"real-time factor {factor:.2f}"]
-    return " · ".join([*busy, f"{node['windows_per_s']:.1f} windows/s", f"{node['queue_depth']} waiting", memory])
+    skipped = node.get("skipped_captions", 0)
+    facts = [*busy, f"{node['windows_per_s']:.1f} windows/s", f"{node['queue_depth']} waiting", memory]
+    return " · ".join([*facts, *([f"{skipped} captions skipped"] if skipped else [])])

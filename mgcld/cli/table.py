@@ -163,7 +163,10 @@ def _classes(body: Mapping[str, Any], meta: Mapping[str, Any], width: int) -> li
         bar = _bar(p, width - longest - 6, "green" if heard else "blue")
         texts.append(Text.assemble(text, " ", bar, " ", _percent(p)))
     missing = [Text()] * (line.TOP - len(texts))
-    return [*texts, *missing, Text(line.printable(body.get("caption") or ""), "italic")]
+    caption = Text(
+        line.printable(body.get("caption") or ""), "italic" if body.get("caption_fresh", True) else "dim italic"
+    )
+    return [*texts, *missing, caption]
 
 
 def _bar(fraction: float, width: int, colour: str) -> Text:

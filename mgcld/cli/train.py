@@ -21,7 +21,10 @@ def train(
     mode: Annotated[Literal["mgcl+", "paper"], typer.Option(help="The method's preset.")] = "mgcl+",
     encoder: Annotated[str, typer.Option(help="The frozen audio-language model: NAME or NAME=MODEL.")] = "mini",
     device: Annotated[str, typer.Option(help="Where the encoder runs: auto, cpu, cuda or cuda:<number>.")] = "auto",
-    captioner: Annotated[str, typer.Option(help="Who writes a sentence about each window, or none.")] = "tags",
+    captioner: Annotated[
+        str | None,
+        typer.Option(help="Who captions each window: NAME, NAME=MODEL, NAME?option=value; tags, or else retrieval."),
+    ] = None,
     explainer: Annotated[str, typer.Option(help="Who writes what a class sounds like.")] = "template",
     report: Annotated[Path | None, typer.Option(help="A folder for the report as a page, report.html.")] = None,
     background: Annotated[Path | None, typer.Option(help="A recording to count false alarms in.")] = None,
@@ -42,10 +45,11 @@ def train(
     with _bars() as progress:
         parts = {
             "encoder": encoder_part(encoder, device),
-            "captioner": named_part(captioner),
             "explainer": named_part(explainer),
         }
-        trained, told = build_trainer(**parts, mode=mode, progress=progress)(support, background)
+        speaker = None if captioner is None else named_part(captioner)
+        trainer = build_trainer(**parts, captioner=speaker, mode=mode, progress=progress)
+        trained, told = trainer(support, background)
         save_adapter(trained.adapter, output)
         page = None if report is None else write_page(told, trained.recordings, report, progress)
     if as_json:

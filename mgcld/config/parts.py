@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import parse_qsl, quote, urlencode
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, ValidationError, create_model
 
@@ -38,15 +39,17 @@ class Part(BaseModel):
 
     @property
     def named(self) -> str:
-        """As the command line names it: its type, with `=model` where it has one. `named_part` reads it again."""
-        model = self.options.get("model")
-        return self.type if model is None else f"{self.type}={model}"
+        """As the command line names it, with all its options: NAME=MODEL?option=value. `named_part` reads it again."""
+        options = {name: value for name, value in self.options.items() if value is not None}
+        model = "" if "?" in str(options.get("model", "?")) else f"={options.pop('model')}"
+        query = urlencode(options, quote_via=quote)
+        return f"{self.type}{model}?{query}" if query else f"{self.type}{model}"
 
 
 def _part(value: object) -> object:
     if not isinstance(value, str | Mapping | Part):
         raise ValueError("write a name, or a mapping with `type`")
-    return {"type": value} if isinstance(value, str) else value
+    return _fields_of_name(value) if isinstance(value, str) else value
 
 
 def _source(value: object) -> object:
@@ -60,15 +63,26 @@ SourcePart = Annotated[Part, BeforeValidator(_source)]
 
 
 def named_part(wish: str, **options: str) -> Part:
-    """A part as the command line names it: NAME, or NAME=MODEL for one that takes an option `model`.
+    """A part as the command line names it: NAME, NAME=MODEL for one that takes an option `model`, and ?option=value.
 
     Raises:
         ConfigError: there is nothing before or behind the =.
     """
-    name, equals, model = wish.partition("=")
+    try:
+        return Part.model_validate({**_fields_of_name(wish), **options})
+    except ValueError as error:
+        raise ConfigError(str(error), help=_NAME) from error
+
+
+_NAME = "write NAME, or NAME=MODEL: clap=laion/larger_clap_general; other options behind a ?, as in retrieval?most=2"
+
+
+def _fields_of_name(wish: str) -> dict[str, str]:
+    head, _, query = wish.partition("?")
+    name, equals, model = head.partition("=")
     if not name or (equals and not model):
-        raise ConfigError(f"{wish!r} names no part", help="write NAME, or NAME=MODEL: clap=laion/larger_clap_general")
-    return Part.model_validate({"type": name, **({"model": model} if equals else {}), **options})
+        raise ValueError(f"{wish!r} names no part")
+    return {**dict(parse_qsl(query, keep_blank_values=True)), "type": name, **({"model": model} if equals else {})}
 
 
 def encoder_part(wish: str, device: str) -> Part:

@@ -37,6 +37,8 @@ class Config(Model):
     """The frozen audio-language model: a name, or a mapping with `type`, `device` and its other options."""
     captioner: NamedPart | None = None
     """Who writes a sentence about each window; without it, the one that the adapter was trained with."""
+    caption_seconds: Annotated[float, Field(gt=0, le=60)] = 0.25
+    """So long the captions of one batch may take, on average; else not every window gets a new one."""
     adapter: Path
     """The file that `mgcld train` wrote. A relative path starts at the configuration file."""
     hop_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0

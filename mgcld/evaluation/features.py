@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mgcld.data import Window
+from mgcld.data import Window, caption_files
 from mgcld.evaluation.shards import Heard, Unusable, read_shards, write_shard
 from mgcld.interfaces import AudioSource
 from mgcld.model.listen import Listener
@@ -32,7 +32,7 @@ class Ear:
 
     listener: Listener
     captioner: str
-    """The captioner's name."""
+    """The captioner and its options, as the command line takes them."""
     open_file: Callable[[Path], AudioSource]
     window_seconds: float
     cache: Path
@@ -41,7 +41,8 @@ class Ear:
     @property
     def folder(self) -> Path:
         """Where features of this encoder, captioner and window are kept."""
-        facts = (self.listener.encoder.weights_hash, self.captioner, repr(self.window_seconds))
+        captions = self.listener.captioner.provenance
+        facts = (self.listener.encoder.weights_hash, captions, repr(self.window_seconds))
         return self.cache / hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
     def recordings(self, files: Sequence[tuple[str, Path]]) -> list[Heard | Unusable]:
@@ -101,6 +102,6 @@ def _rows(shots: Shots) -> list[Heard]:
 
 
 def _identity(path: Path) -> str:
-    """Another file, or the same file changed, has another one."""
-    facts = path.stat()
-    return f"{path.resolve()}\n{facts.st_size}\n{facts.st_mtime_ns}".replace("\n", "|")
+    """Another file, the same file changed, or another caption beside it, has another one."""
+    facts = [file.stat() for file in (path, *caption_files(path)) if file.is_file()]
+    return "|".join([str(path.resolve()), *(f"{fact.st_size}|{fact.st_mtime_ns}" for fact in facts)])

@@ -25,13 +25,15 @@ class Provenance:
     weights_hash: str
     """sha256 of its weights."""
     captioner: str
-    """The captioner's name."""
+    """The captioner and its options, as the command line takes them."""
     window_seconds: float
     """Length of a window (seconds)."""
     mgcld: str
     """Version that trained it."""
     report: Mapping[str, Any] = field(default_factory=dict)
     """The training report."""
+    captions: str = ""
+    """What decided the captions' words (the captioner's `provenance`); empty where an older version trained."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +82,8 @@ class Adapter:
             silent.to(self.values.device),
             self.calibration,
         )
-        return [self._prediction(parts, p, unknown, i, caption) for i, caption in enumerate(features.captions)]
+        said = zip(features.captions, features.fresh or (True,) * len(features.captions), strict=True)
+        return [self._prediction(parts, p, unknown, i, *caption) for i, caption in enumerate(said)]
 
     def background_closeness(self, query: Keys) -> Float[Tensor, " batch"] | None:
         """To the nearest background shot: each is a class of its own, since backgrounds have nothing in common."""
@@ -90,6 +93,8 @@ class Adapter:
         own, others = coarse_similarity(query, self.keys), coarse_similarity(self.background, self.keys)
         return self.head.within.between(found, own, others).amax(1)
 
-    def _prediction(self, parts: Parts, p: Tensor, unknown: Tensor, i: int, caption: str | None) -> Prediction:
+    def _prediction(
+        self, parts: Parts, p: Tensor, unknown: Tensor, i: int, caption: str | None, fresh: bool
+    ) -> Prediction:
         named = {name: tuple(getattr(parts, name)[i].tolist()) for name in Parts.__slots__}
-        return Prediction(self.classes, tuple(p[i].tolist()), float(unknown[i]), named, caption)
+        return Prediction(self.classes, tuple(p[i].tolist()), float(unknown[i]), named, caption, fresh)

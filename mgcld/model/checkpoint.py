@@ -3,19 +3,21 @@
 import dataclasses
 import hashlib
 import json
+import logging
 import shlex
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from mgcld.errors import CheckpointError, EncoderMismatch
 from mgcld.files import write_whole
-from mgcld.interfaces import Encoder
+from mgcld.interfaces import Captioner, Encoder
 from mgcld.model.adapter import Adapter, Provenance
 from mgcld.model.cache import Keys
 from mgcld.model.calibration import Calibration
@@ -26,6 +28,10 @@ from mgcld.model.parts import Cohesion, Contrasts
 from mgcld.model.within import Within
 
 FORMAT = "mgcld-adapter/4"
+READABLE = (FORMAT, "mgcld-adapter/3")
+"""The one before did not say what had written its captions, and solved no values."""
+
+logger = logging.getLogger(__name__)
 
 
 def save_adapter(adapter: Adapter, path: Path) -> None:
@@ -85,7 +91,7 @@ _TRAIN = "mgcld train --shots ./support -o"
 
 def _check_format(notes: Any, path: Path) -> None:
     found = str(notes.get("format")) if isinstance(notes, dict) else ""
-    if found == FORMAT:
+    if found in READABLE:
         return
     if found.startswith("mgcld-adapter/"):
         raise CheckpointError(
@@ -104,13 +110,25 @@ def check_encoder(adapter: Adapter, encoder: Encoder) -> None:
     made = adapter.provenance
     if made.weights_hash == encoder.weights_hash:
         return
-    captioner = "none" if made.captioner == "tags" and not encoder.tag_names else made.captioner
+    captioner = "retrieval" if made.captioner.startswith("tags") and not encoder.tag_names else made.captioner
     raise EncoderMismatch(
         f"this adapter was trained with encoder {made.encoder} ({made.weights_hash[:12]}), "
         f"but {encoder.name} ({encoder.weights_hash[:12]}) is loaded",
         help=f"train it again: mgcld train --shots ./support --encoder {shlex.quote(encoder.name)} "
         f"--captioner {shlex.quote(captioner)}; or load the encoder that it was trained with: {made.encoder}",
     )
+
+
+def check_captioner(adapter: Adapter, captioner: Captioner) -> None:
+    """Warn where the captions will be of another kind than in training: their share is small, so it is no error."""
+    made, now = adapter.provenance.captions, captioner.provenance
+    if made and made != now:
+        logger.warning(
+            "this adapter was trained with captions by %s, but now they are by %s: train it again with these, or leave "
+            "the captioner to the adapter",
+            made,
+            now,
+        )
 
 
 def adapter_hash(path: Path) -> str:
@@ -171,7 +189,7 @@ def _adapter(tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> Adapter
         within=Within(**part("within.")),
         within_fine=Within(**part("within_fine.")),
         alike=Cohesion(**part("alike.")),
-        solved=tensors["solved"],
+        solved=tensors.get("solved", torch.zeros_like(tensors["values"])),
         explanations=Explanations(**part("explanations.")),
         fusion=fusion.requires_grad_(False),
         centre=Contrasts(**part("centre.")),

@@ -22,6 +22,11 @@ class Recogniser:
         self.window_seconds = adapter.provenance.window_seconds
         """Of the windows."""
 
+    @property
+    def skipped_captions(self) -> int:
+        """Windows that got no caption of their own because there was no time, so far."""
+        return self._listener.skipped_captions
+
     @torch.no_grad()
     def hear(self, windows: Sequence[Window]) -> Features:
         """Encode and caption a batch (at least one window)."""

@@ -94,7 +94,8 @@ class Daemon:
         statuses = [capture.status for capture in self._captures]
         for status in statuses:
             self._outlet.send(wire.source_health(status))
-        node = self._engine.pace.status(len(self._engine.inbox), statuses, self._outlet.dropped)
+        engine = self._engine
+        node = engine.pace.status(len(engine.inbox), statuses, self._outlet.dropped, engine.skipped_captions)
         self._outlet.send(wire.node_health(node))
         factor = "-" if node.realtime_factor is None else f"{node.realtime_factor:.3f}"
         self._notifier.status(f"{_live(statuses)}/{len(statuses)} sources live, realtime factor {factor}")

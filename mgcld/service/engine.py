@@ -27,8 +27,17 @@ class Engine:
         self.pace = Pace()
 
     def warm_up(self) -> None:
-        """Go through the whole model once, so that the first real window does not pay for it."""
-        self._recogniser([_faint_noise(self._recogniser.sample_rate, self._recogniser.window_seconds)])
+        """Go through the whole model, so that the first real window does not pay for what libraries set up.
+
+        Twice: the second time tells how long a caption takes.
+        """
+        for _ in range(2):
+            self._recogniser([_faint_noise(self._recogniser.sample_rate, self._recogniser.window_seconds)])
+
+    @property
+    def skipped_captions(self) -> int:
+        """Windows that got no caption of their own because there was no time, so far."""
+        return self._recogniser.skipped_captions
 
     def turn(self, timeout: float) -> int:
         """One step; waits at most `timeout` seconds for a window and says how many went out."""

@@ -26,7 +26,9 @@ class Pace:
         sound = sum(window.valid_samples / window.sample_rate for window in windows)
         self._batches.append((time.monotonic(), len(windows), sound, seconds))
 
-    def status(self, queue_depth: int, sources: Iterable[SourceStatus], dropped_messages: int) -> NodeStatus:
+    def status(
+        self, queue_depth: int, sources: Iterable[SourceStatus], dropped_messages: int, skipped_captions: int = 0
+    ) -> NodeStatus:
         """How the node is doing now."""
         now = time.monotonic()
         while self._batches and now - self._batches[0][0] > MEMORY_SECONDS:
@@ -40,6 +42,7 @@ class Pace:
             gpu_bytes=gpu_bytes(),
             sources=Counter(status.state for status in sources),
             dropped_messages=dropped_messages,
+            skipped_captions=skipped_captions,
         )
 
 

@@ -41,6 +41,8 @@ class NodeStatus:
     """State -> how many sources are in it."""
     dropped_messages: int = 0
     """Messages that came faster than the publisher or a sink could pass them on, so far."""
+    skipped_captions: int = 0
+    """Windows that got no caption of their own because there was no time, so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ def prob(window: Window, prediction: Prediction, *, latency_ms: Mapping[str, flo
     }
     if prediction.caption is not None:
         body["caption"] = prediction.caption
+    if prediction.caption is not None or not prediction.caption_fresh:
+        body["caption_fresh"] = prediction.caption_fresh
     return Message("prob", topic("prob", window.source), header, body)
 
 
@@ -121,6 +125,7 @@ def node_health(status: NodeStatus) -> Message:
         "gpu_bytes": status.gpu_bytes,
         "sources": dict(status.sources),
         "dropped_messages": status.dropped_messages,
+        "skipped_captions": status.skipped_captions,
     }
     return Message("health", topic("health", "node"), {}, body)
 

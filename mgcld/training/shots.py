@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -140,7 +140,8 @@ def _recording(name: str, path: Path, source: AudioSource, sample_rate: int, win
     heard = windows_of(
         counted, name=name, sample_rate=sample_rate, window_seconds=window_seconds, hop_seconds=window_seconds
     )
-    windows = evenly((window for window in heard if "silent" not in window.flags), MOST_WINDOWS)
+    loud = (replace(window, recording=path) for window in heard if "silent" not in window.flags)
+    windows = evenly(loud, MOST_WINDOWS)
     return Recording(path, name, tuple(windows), counted.seconds, counted.digest)
 
 

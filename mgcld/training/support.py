@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from mgcld.data import caption_files
 from mgcld.errors import SupportSetError
 
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a"})
@@ -54,9 +55,11 @@ def _found(folder: Path) -> SupportSet:
     folders = sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
     classes = {child.name: _recordings(child) for child in folders if child.name != BACKGROUND}
     _check_classes(folder, classes)
-    skipped = [Skipped(path, _why(path)) for path in sorted(folder.iterdir()) if path.is_file() and not _expected(path)]
+    expected = {*EXPLANATIONS, caption_files(folder / "class" / "recording")[1].name}
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name not in expected]
+    skipped = [Skipped(path, _why(path)) for path in files]
     for child in folders:
-        skipped += [Skipped(path, _why(path)) for path in sorted(child.iterdir()) if not _is_recording(path)]
+        skipped += _skipped_in(child)
     return SupportSet(
         folder,
         classes,
@@ -77,8 +80,11 @@ def _recordings(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(path for path in folder.iterdir() if _is_recording(path)))
 
 
-def _expected(path: Path) -> bool:
-    return path.name in EXPLANATIONS
+def _skipped_in(folder: Path) -> list[Skipped]:
+    """What is neither a recording nor a recording's caption."""
+    captions = {caption_files(recording)[0] for recording in _recordings(folder)}
+    others = (path for path in sorted(folder.iterdir()) if not _is_recording(path) and path not in captions)
+    return [Skipped(path, _why(path)) for path in others]
 
 
 def _why(path: Path) -> str:

@@ -40,7 +40,7 @@ class Trainer:
 
     listener: Listener
     captioner: str
-    """The captioner's name, kept in the adapter."""
+    """The captioner and its options as the command line takes them, kept in the adapter."""
     open_file: Callable[[Path], AudioSource]
     explainer: Explainer
     options: MethodOptions
@@ -102,7 +102,14 @@ class Trainer:
 
     def _provenance(self) -> Provenance:
         encoder = self.listener.encoder
-        return Provenance(encoder.name, encoder.weights_hash, self.captioner, self.window_seconds, __version__)
+        return Provenance(
+            encoder=encoder.name,
+            weights_hash=encoder.weights_hash,
+            captioner=self.captioner,
+            window_seconds=self.window_seconds,
+            mgcld=__version__,
+            captions=self.listener.captioner.provenance,
+        )
 
     def _read(self, support: SupportSet) -> tuple[list[Recording], list[Skipped]]:
         files = [(name, path) for name, paths in support.classes.items() for path in paths]

@@ -1,14 +1,10 @@
 """Captions from an encoder's tags: "the sound of rain and wind"."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from mgcld.data import AudioFeatures
+from mgcld.data import AudioFeatures, Window
 from mgcld.errors import ConfigError
 from mgcld.interfaces import Encoder
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class TagsCaptioner:
@@ -23,12 +19,13 @@ class TagsCaptioner:
         if most < 1:
             raise ConfigError(f"captioner tags: most is {most}, not at least 1", help="3 is usual")
         if not encoder.tag_names:
-            raise ConfigError(f"encoder {encoder.name} has no tags", help="choose another captioner, or none")
+            raise ConfigError(f"encoder {encoder.name} has no tags", help="choose the captioner retrieval, or none")
         self._names = [name.lower() for name in encoder.tag_names]
         self._most = min(most, len(self._names))
         self._floor = floor
+        self.provenance = f"tags: at most {most}, of at least {floor:g}"
 
-    def caption(self, samples: "Tensor", features: AudioFeatures) -> Sequence[str]:  # noqa: ARG002
+    def caption(self, windows: Sequence[Window], features: AudioFeatures) -> Sequence[str]:  # noqa: ARG002
         """One sentence a window."""
         if features.tags is None:
             raise ValueError("these features came from an encoder without tags")

@@ -80,6 +80,21 @@ def node() -> Message:
     return wire.node_health(wire.NodeStatus(0.12, 2, 0.4, 512_000_000, None, {"live": 1}))
 
 
+def test_a_caption_of_an_earlier_window_is_told_as_such() -> None:
+    heard = with_caption(prob(), "a siren wails")
+    assert line.window(heard.header, heard.body).endswith('"a siren wails"')
+    assert line.window(heard.header, {**heard.body, "caption_fresh": True}).endswith('"a siren wails"')
+    assert line.window(heard.header, {**heard.body, "caption_fresh": False}).endswith('"a siren wails" (earlier)')
+    assert "earlier" not in line.window(prob().header, {**prob().body, "caption_fresh": False})
+
+
+def test_skipped_captions_are_told_where_there_are_any() -> None:
+    assert "captions" not in line.load(node().body)
+    assert line.load({**node().body, "skipped_captions": 7}).endswith(" · 7 captions skipped")
+    older = {name: value for name, value in node().body.items() if name != "skipped_captions"}
+    assert line.load(older) == line.load(node().body)
+
+
 def drawn(
     *messages: Message, width: int = 80, height: int = 40, terminal: bool = True, environ: dict[str, str] | None = None
 ) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from mgcld_plugins.captioners.file import FileCaptioner
+from mgcld_plugins.captioners.tags import TagsCaptioner
 from recordings import RATE, record
 
 from mgcld.assemble import file_at_full_speed
@@ -65,8 +67,28 @@ def test_a_changed_file_and_another_captioner_are_heard_again(files: Files, list
     told: list[tuple[str, int, int]] = []
     ear(listener, tmp_path / "cache", told).recordings(files)
     assert told == [("listening", 2, 3), ("listening", 3, 3)]
-    assert replace(here, captioner="none").folder != here.folder
+    wordy = Listener(listener.encoder, TagsCaptioner(listener.encoder, most=2))
+    assert replace(here, listener=wordy).folder != here.folder
+    assert replace(here, captioner="tags?batch=7").folder == here.folder  # not what decides the words
     assert replace(here, window_seconds=4.0).folder != here.folder
+
+
+@pytest.mark.parametrize("where", ["0.txt", "../captions.yaml"])
+def test_another_caption_beside_a_recording_is_read_again(
+    files: Files, listener: Listener, tmp_path: Path, where: str
+) -> None:
+    path = files[0][1].parent / where
+    text = "{}" if where == "0.txt" else f"{tmp_path.name}/0.wav: {{}}"
+    rows = []
+    for caption in ("a loud siren", "heavy rain falls"):
+        path.write_text(text.format(caption))
+        reading = Listener(listener.encoder, FileCaptioner(listener.encoder))
+        (row,) = ear(reading, tmp_path / "cache").recordings(files[:1])
+        assert isinstance(row, Heard)
+        torch.testing.assert_close(row.caption, listener.encoder.embed_text([caption])[0])
+        rows.append(row)
+    path.unlink()
+    assert not torch.equal(rows[0].caption, rows[1].caption)
 
 
 def test_what_cannot_be_heard_is_remembered_with_its_reason(listener: Listener, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import hashlib
 import itertools
 import json
+import logging
 import os
 import pickle
 import resource
@@ -17,12 +18,20 @@ import torch
 from children import Child
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mgcld_plugins.captioners.tags import TagsCaptioner
 from mgcld_plugins.encoders.mini import MiniEncoder
 from safetensors.torch import load_file, save_file
 from worlds import BATCH, adapter, world
 
 from mgcld.errors import CheckpointError, EncoderMismatch
-from mgcld.model.checkpoint import adapter_hash, check_encoder, check_writable, load_adapter, save_adapter
+from mgcld.model.checkpoint import (
+    adapter_hash,
+    check_captioner,
+    check_encoder,
+    check_writable,
+    load_adapter,
+    save_adapter,
+)
 from mgcld.model.options import MGCL_PLUS, PAPER, MethodOptions
 
 LOUD = torch.zeros(BATCH, dtype=torch.bool)
@@ -202,6 +211,35 @@ def test_an_adapter_of_the_old_format_is_refused_and_says_how_to_train_it_again(
         load_adapter(path)
     assert "train it again" in it.value.help
     assert f"mgcld train --shots ./support -o {path}" in it.value.help
+
+
+def test_an_adapter_of_the_format_before_captions_were_noted_still_loads(saved: Path, tmp_path: Path) -> None:
+    def as_it_was(_: dict[str, torch.Tensor], notes: dict[str, Any]) -> None:
+        notes["format"] = "mgcld-adapter/3"
+        del notes["provenance"]["captions"]
+
+    path = tmp_path / "old.safetensors"
+    _rewritten(saved, path, as_it_was)
+    features, loaded = world(1).features, load_adapter(path)
+    assert loaded.predict(features, LOUD) == load_adapter(saved).predict(features, LOUD)
+    assert loaded.provenance.captions == ""
+
+
+@pytest.mark.parametrize(
+    ("made", "warned"),
+    [("tags: at most 3, of at least 0.08", False), ("", False), ("tags: at most 2, of at least 0.08", True)],
+)
+def test_captions_of_another_kind_than_in_training_are_warned_of(
+    made: str, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    trained = adapter()
+    noted = replace(trained, provenance=replace(trained.provenance, captions=made))
+    with caplog.at_level(logging.WARNING):
+        check_captioner(noted, TagsCaptioner(MiniEncoder("cpu")))
+    assert bool(caplog.records) == warned
+    if warned:
+        assert f"captions by {made}, but now they are by tags: at most 3, of at least 0.08" in caplog.text
+        assert "train it again" in caplog.text
 
 
 @settings(deadline=None, max_examples=150)

@@ -138,7 +138,15 @@ def adapter(seed: int = 0, options: MethodOptions = PAPER, *, background: bool =
         sentences=tuple(tuple(f"sentence {i}" for i in range(n)) for n in SENTENCES),
         calibration=Calibration(temperature=7.3, threshold=0.1, width=0.07),
         thresholds=(0.5, 0.4, 0.3, 0.7),
-        provenance=Provenance("mini", "0123456789abcdef" * 4, "tags", 5.0, "0.1.0", {"accuracy": 0.75, "skipped": []}),
+        provenance=Provenance(
+            encoder="mini",
+            weights_hash="0123456789abcdef" * 4,
+            captioner="tags?most=2",
+            window_seconds=5.0,
+            mgcld="0.1.0",
+            report={"accuracy": 0.75, "skipped": []},
+            captions="tags: at most 2, of at least 0.08",
+        ),
     )
 
 

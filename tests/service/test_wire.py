@@ -33,7 +33,7 @@ WINDOW = Window(
 )
 PREDICTION = Prediction(("siren", "rain"), (0.9, 0.0123456789), 0.0876543211, caption="the sound of a siren")
 LATENCY = {"queue": 1.23456789, "encode": 30.0, "adapt": 2.5}
-NODE = wire.NodeStatus(0.123456, 2, 0.2, 400_000_000, None, {"live": 3, "lost": 1})
+NODE = wire.NodeStatus(0.123456, 2, 0.2, 400_000_000, None, {"live": 3, "lost": 1}, skipped_captions=7)
 META = wire.Meta(("siren", "rain"), (0.5, 0.7), "mini", "tags", "0a1b2c3d", 5.0, 2.5)
 
 
@@ -52,7 +52,7 @@ def test_a_prob_has_exactly_the_promised_fields() -> None:
     clock = {"t_start_ns", "t_end_ns", "clock", "clock_uncertainty_ns"}
     rest = {"valid_samples", "gap_samples", "dropped_windows", "flags", "level_dbfs", "latency_ms", "adapter"}
     assert message.header.keys() == STAMP | axis | clock | rest
-    assert message.body.keys() == {"p", "unknown", "top", "caption"}
+    assert message.body.keys() == {"p", "unknown", "top", "caption", "caption_fresh"}
 
 
 def test_a_prob_says_what_the_window_and_the_prediction_say() -> None:
@@ -70,7 +70,17 @@ def test_a_prob_says_what_the_window_and_the_prediction_say() -> None:
 
 
 def test_a_prob_without_captions_has_no_caption() -> None:
-    assert "caption" not in sent(prob(prediction=replace(PREDICTION, caption=None))).body
+    body = sent(prob(prediction=replace(PREDICTION, caption=None))).body
+    assert body.keys() == {"p", "unknown", "top"}
+
+
+def test_a_prob_says_whether_its_caption_is_its_own() -> None:
+    assert sent(prob()).body["caption_fresh"] is True
+    old = sent(prob(prediction=replace(PREDICTION, caption_fresh=False))).body
+    assert (old["caption"], old["caption_fresh"]) == ("the sound of a siren", False)
+    without = sent(prob(prediction=replace(PREDICTION, caption=None, caption_fresh=False))).body
+    assert without["caption_fresh"] is False
+    assert "caption" not in without
 
 
 @pytest.mark.parametrize("level", [None, -math.inf, math.nan])
@@ -113,6 +123,7 @@ def test_the_health_of_the_node_has_exactly_the_promised_fields() -> None:
         "gpu_bytes": None,
         "sources": {"live": 3, "lost": 1},
         "dropped_messages": 0,
+        "skipped_captions": 7,
     }
 
 

@@ -68,6 +68,7 @@ def test_what_cannot_be_used_is_skipped_with_its_reason(tmp_path: Path) -> None:
     recordings, skipped = read_all([("siren", path) for path in (good, again, silent, text)])
     reasons = {item.path.name: item.why for item in skipped}
     assert [recording.path for recording in recordings] == [good]
+    assert {window.recording for window in recordings[0].windows} == {good}
     assert reasons["again.wav"] == "the same audio as good.wav"
     assert "heard" in reasons["silent.wav"]
     assert "no recording" in reasons["text.wav"]

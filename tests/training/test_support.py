@@ -33,6 +33,11 @@ def test_what_is_not_looked_at_is_named_with_its_reason(tmp_path: Path) -> None:
     assert "outside" in reasons["loose.wav"]
 
 
+def test_captions_of_recordings_are_expected_and_others_are_not(tmp_path: Path) -> None:
+    make(tmp_path, "bell/1.wav", "bell/1.txt", "bell/2.txt", "_background/a.wav", "_background/a.txt", "captions.yaml")
+    assert [str(item.path.relative_to(tmp_path)) for item in find_support(tmp_path).skipped] == ["bell/2.txt"]
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [

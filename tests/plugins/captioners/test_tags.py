@@ -2,6 +2,7 @@ from collections.abc import Mapping
 
 import pytest
 import torch
+from heard import windows
 from mgcld_plugins.captioners.tags import TagsCaptioner
 from mgcld_plugins.encoders.mini import MiniEncoder
 
@@ -9,7 +10,7 @@ from mgcld.data import AudioFeatures
 from mgcld.errors import ConfigError
 from mgcld.interfaces import Captioner
 
-NOBODY_LISTENS = torch.zeros(2, 0)
+NOBODY_LISTENS = windows(2)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_the_most_probable_tags_make_a_sentence(encoder: MiniEncoder) -> None:
         {"Siren": 0.7, "Vehicle": 0.2},
         {"Whistle": 0.6},
     )
-    assert list(captioner.caption(torch.zeros(3, 8), heard)) == [
+    assert list(captioner.caption(windows(3), heard)) == [
         "the sound of dog, wind and rain",
         "the sound of siren and vehicle",
         "the sound of whistle",
@@ -89,6 +90,12 @@ def test_features_of_an_encoder_without_tags_are_a_bug(encoder: MiniEncoder) -> 
 
 def test_a_real_window_has_a_real_sentence(encoder: MiniEncoder) -> None:
     sound = torch.sin(torch.arange(80_000) * 0.5)[None]
-    (sentence,) = TagsCaptioner(encoder).caption(sound, encoder.embed_audio(sound, torch.tensor([80_000])))
+    (sentence,) = TagsCaptioner(encoder).caption(windows(1), encoder.embed_audio(sound, torch.tensor([80_000])))
     assert sentence.startswith("the sound of ")
     assert any(name.lower() in sentence for name in encoder.tag_names)
+
+
+def test_its_provenance_tells_its_options(encoder: MiniEncoder) -> None:
+    told = {TagsCaptioner(encoder, *options).provenance for options in ((), (2,), (3, 0.1))}
+    assert len(told) == 3
+    assert TagsCaptioner(encoder).provenance in told

@@ -1,0 +1,112 @@
+"""The loop's step with a captioner that is slow: captions are left out, probabilities are not."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from mgcld_plugins.encoders.mini import MiniEncoder
+
+from mgcld.audio.inbox import Inbox
+from mgcld.audio.windows import made_window
+from mgcld.data import AudioFeatures, Message, Window
+from mgcld.model.captions import Deadline
+from mgcld.model.listen import Listener
+from mgcld.model.recogniser import Recogniser
+from mgcld.service import wire
+from mgcld.service.engine import Engine
+from mgcld.service.outlet import Outlet
+from mgcld.service.publisher import Publisher
+from mgcld.training.fit import SEED
+
+SECONDS = 0.1
+
+
+class SlowCaptioner:
+    """Takes its time for each window, and counts."""
+
+    provenance = "slow"
+
+    def __init__(self) -> None:
+        self.written = 0
+
+    def caption(self, windows: Sequence[Window], features: AudioFeatures) -> list[str]:
+        assert len(features.coarse) == len(features.fine) == len(features.weights) == len(windows)
+        assert features.tags is not None
+        assert len(features.tags) == len(windows)
+        time.sleep(SECONDS * len(windows))
+        self.written += len(windows)
+        return [f"rain number {self.written}"] * len(windows)
+
+
+class Keeper:
+    """A sink that keeps what it takes."""
+
+    def __init__(self) -> None:
+        self.taken: list[Message] = []
+
+    def take(self, message: Message) -> None:
+        self.taken.append(message)
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def bus() -> Iterator[Publisher]:
+    with Publisher("tcp://127.0.0.1:*") as started:
+        yield started
+
+
+def windows(hop: int, count: int) -> list[Window]:
+    rng = np.random.default_rng(SEED)
+    noise = rng.normal(0, 0.1, 80_000).astype(np.float32)
+    return [replace(made_window("room", noise, 16_000), first_sample=k * hop) for k in range(count)]
+
+
+def probs(bus: Publisher, deadline: Deadline | None, hop: int, count: int) -> tuple[list[Message], Engine]:
+    """What goes out for so many windows that come one by one."""
+    from test_recogniser import trained
+
+    encoder, keeper, inbox = MiniEncoder("cpu"), Keeper(), Inbox(8)
+    outlet = Outlet(wire.Stamper("attic"), bus, {"keeper": keeper})
+    recogniser = Recogniser(Listener(encoder, SlowCaptioner(), deadline), trained(encoder))
+    engine = Engine(recogniser, "0a1b", inbox, outlet, max_batch=8)
+    engine.warm_up()
+    for window in windows(hop, count):
+        inbox.put(window, wait=False, stop=threading.Event())
+        assert engine.turn(1.0) == 1
+    outlet.close()
+    return keeper.taken, engine
+
+
+def test_every_nth_window_has_a_caption_and_overlapping_ones_keep_it(bus: Publisher) -> None:
+    sent, engine = probs(bus, Deadline(SECONDS / 2.5), 16_000, 12)
+    fresh = [message.body["caption_fresh"] for message in sent]
+    assert 3 <= sum(fresh) <= 6
+    assert engine.skipped_captions == 12 - sum(fresh)
+    first = fresh.index(True)
+    for before, after in zip(sent[first:], sent[first + 1 :], strict=False):
+        if not after.body["caption_fresh"]:
+            assert after.body["caption"] == before.body["caption"]
+    assert all(abs(sum(message.body["p"]) + message.body["unknown"] - 1) < 1e-4 for message in sent)
+
+
+def test_windows_that_do_not_overlap_go_without(bus: Publisher) -> None:
+    sent, _ = probs(bus, Deadline(SECONDS / 2.5), 80_000, 8)
+    told = {(message.body["caption_fresh"], "caption" in message.body) for message in sent}
+    assert told == {(True, True), (False, False)}
+
+
+def test_without_a_deadline_every_window_has_its_own(bus: Publisher) -> None:
+    sent, engine = probs(bus, None, 16_000, 3)
+    assert [message.body["caption_fresh"] for message in sent] == [True] * 3
+    assert len({message.body["caption"] for message in sent}) == 3
+    assert engine.skipped_captions == 0
+
+
+def test_the_node_s_health_counts_what_was_skipped(bus: Publisher) -> None:
+    _, engine = probs(bus, Deadline(SECONDS / 2.5), 16_000, 8)
+    status = engine.pace.status(0, (), 0, engine.skipped_captions)
+    assert wire.node_health(status).body["skipped_captions"] == engine.skipped_captions > 0

@@ -1,0 +1,114 @@
+"""Parts put together: the captioner of the training is the captioner of the serving, with its options."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from mgcld.assemble import build_recogniser, build_trainer
+from mgcld.audio.windows import made_window
+from mgcld.config import Part, named_part
+from mgcld.demo.sounds import synthesise
+from mgcld.model.checkpoint import load_adapter, save_adapter
+from mgcld.training.support import find_support
+
+RATE = 16_000
+MINI = Part.model_validate({"type": "mini", "device": "cpu"})
+SIREN = made_window("room", synthesise("siren", 9, 5.0, RATE), RATE)
+
+
+@pytest.fixture(scope="module")
+def support(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One shot each of two classes."""
+    folder = tmp_path_factory.mktemp("support")
+    for name in ("siren", "rain"):
+        (folder / name).mkdir()
+        soundfile.write(folder / name / "1.wav", synthesise(name, 3, 2.0, RATE), RATE)
+    return folder
+
+
+@pytest.fixture
+def train(support: Path, tmp_path: Path) -> Any:
+    def trained(captioner: Part) -> Path:
+        trainer = build_trainer(encoder=MINI, captioner=captioner, mode="paper", progress=lambda *_: None)
+        path = tmp_path / "adapter.safetensors"
+        save_adapter(trainer(find_support(support))[0].adapter, path)
+        return path
+
+    return trained
+
+
+def test_a_captioner_comes_back_with_the_options_that_it_was_trained_with(train: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine & yours.txt").write_text("a siren wails\nrain falls\n")
+    wish = Part.model_validate(
+        {"type": "retrieval", "phrases": "mine & yours.txt", "most": 2}, context={"base": tmp_path}
+    )
+    path = train(wish)
+    made = load_adapter(path).provenance
+    assert made.captioner.startswith("retrieval?")
+    assert "the 2 nearest of 2 phrases" in made.captions
+    (prediction,) = build_recogniser(path, MINI)([SIREN])
+    assert prediction.caption == "a siren wails and rain falls"
+
+
+TAGLESS = """
+from mgcld_plugins.encoders.mini import MiniEncoder
+
+class Tagless(MiniEncoder):
+    def __init__(self) -> None:
+        super().__init__("cpu")
+        self.tag_names = ()
+"""
+
+
+def test_without_a_wish_the_captioner_fits_the_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tagless.py").write_text(TAGLESS)
+    monkeypatch.syspath_prepend(tmp_path)
+    trainers = [
+        build_trainer(encoder=encoder, mode="paper", progress=lambda *_: None)
+        for encoder in (MINI, named_part("tagless:Tagless"))
+    ]
+    assert [trainer.captioner for trainer in trainers] == ["tags", "retrieval"]
+    assert trainers[1].listener([SIREN]).captions[0]
+
+
+def test_where_it_ran_is_not_noted(train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere.py").write_text(
+        "class Machine:\n"
+        "    def __init__(self, encoder, device: str = 'auto', loud: bool = False):\n"
+        "        self.provenance, self.device = f'machine {loud}', device\n"
+        "    def caption(self, windows, features):\n"
+        "        return [f'a machine on {self.device}'] * len(windows)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    path = train(named_part("elsewhere:Machine?device=cuda:7&loud=true"))
+    assert load_adapter(path).provenance.captioner == "elsewhere:Machine?loud=True"
+    assert load_adapter(path).provenance.captions == "machine True"
+    assert build_recogniser(path, MINI)([SIREN])[0].caption == "a machine on auto"
+
+
+def test_another_captioner_serves_with_a_warning(train: Any, caplog: pytest.LogCaptureFixture) -> None:
+    path = train(named_part("tags"))
+    with caplog.at_level(logging.WARNING):
+        build_recogniser(path, MINI)
+        assert not caplog.records
+        recogniser = build_recogniser(path, MINI, named_part("none"))
+    assert "captions by tags: at most 3, of at least 0.08, but now they are by none" in caplog.text
+    assert recogniser([SIREN])[0].caption is None
+
+
+def test_captions_beside_the_shots_are_heard_in_training_and_not_in_a_stream(
+    train: Any, support: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (support / "captions.yaml").write_text("siren/1.wav: a siren wails\nrain/1.wav: rain falls\n")
+    try:
+        with caplog.at_level(logging.WARNING):
+            path = train(named_part("file"))
+        assert load_adapter(path).provenance.report["skipped"] == []
+    finally:
+        (support / "captions.yaml").unlink()
+    assert not caplog.records
+    (prediction,) = build_recogniser(path, MINI)([SIREN])
+    assert (prediction.caption, prediction.caption_fresh) == (None, True)
