@@ -1,0 +1,110 @@
+"""The package `laion_clap`: imported here alone, built without its downloads, filled from a checkpoint safely."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mgcld.errors import CheckpointError, ConfigError
+
+from ._state import fill, sizes_of_bert, unpickled
+
+WHO = "laion_clap"
+PREFIX = "module."
+POSITIONS = "text_branch.embeddings.position_ids"
+SCALAR = np.float64(0).__reduce__()[0]
+"""What a numpy scalar is pickled as: the publisher left a few beside the weights. Its module's name has moved once."""
+HARMLESS = [
+    *((SCALAR, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+    np.dtype,
+    *sorted({type(np.dtype(kind)) for kind in ("float64", "float32", "int64", "int32", "bool")}, key=repr),
+]
+
+
+def build(path: Path, amodel: str) -> Any:
+    """The package's network with the weights of one of its `.pt` files, for inference alone, on the CPU.
+
+    Raises:
+        ConfigError: the package is not installed.
+        CheckpointError: the file does not fit it; names the keys that do not.
+    """
+    state = state_of(path)
+    sizes = sizes_of_bert(state, "text_branch", who=f"{WHO}, {path}")
+    create_model, parts = _imported()
+    with _instead(parts, "RobertaModel", _Sized(sizes)):
+        net, _ = create_model(amodel, "roberta", precision="fp32", device=torch.device("cpu"), enable_fusion=False)
+    positions = torch.arange(sizes["max_position_embeddings"])
+    fill(net, state, unneeded={POSITIONS: lambda ids: torch.equal(ids, positions[None])}, who=f"{WHO}, {path}")
+    front = ("spectrogram_extractor", "logmel_extractor")
+    for name in front:
+        setattr(net.audio_branch, name, _Exact(getattr(net.audio_branch, name)))
+    return net.eval().requires_grad_(False)
+
+
+def state_of(path: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint by their names in the package's network.
+
+    Raises:
+        CheckpointError: it holds none, or more than tensors and numbers.
+    """
+    checkpoint = unpickled(path, also=HARMLESS)
+    state = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise CheckpointError(f"{path} holds no `state_dict` of tensors", help="name a .pt file of lukewys/laion_clap")
+    return {str(name).removeprefix(PREFIX): tensor for name, tensor in state.items()}
+
+
+class _Sized:
+    """Stands where the package asks for roberta-base, whose weights the checkpoint brings along."""
+
+    def __init__(self, sizes: dict[str, Any]) -> None:
+        self._sizes = sizes
+
+    def from_pretrained(self, _: str) -> nn.Module:
+        from transformers import RobertaConfig, RobertaModel
+
+        return RobertaModel(RobertaConfig(**self._sizes, layer_norm_eps=1e-5))
+
+
+class _Exact(nn.Module):
+    """The front end keeps float32, whatever the precision of the network: quiet bands lie far below loud ones."""
+
+    def __init__(self, front: nn.Module) -> None:
+        super().__init__()
+        self.front = front
+
+    def forward(self, sound: Tensor) -> Tensor:
+        with torch.autocast(sound.device.type, enabled=False):
+            made: Tensor = self.front(sound)
+        return made
+
+
+def _imported() -> tuple[Any, Any]:
+    """Its maker of networks, and the module that this takes its parts from.
+
+    When imported, the package fetches three tokenizers, which serve its training alone: it does not get them.
+    """
+    from transformers import PreTrainedTokenizerBase
+
+    try:
+        with _instead(PreTrainedTokenizerBase, "from_pretrained", classmethod(lambda *_, **__: None)):
+            from laion_clap.hook import create_model
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{WHO}: {error.name!r} is not installed", help="pip install 'mgcld[laion]'") from error
+    import clap_module.model  # it is there since laion_clap is
+
+    return create_model, clap_module.model
+
+
+@contextlib.contextmanager
+def _instead(owner: Any, name: str, value: object) -> Iterator[None]:
+    before = vars(owner)[name]
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
