@@ -1,6 +1,7 @@
 """The package `laion_clap`: imported here alone, built without its downloads, filled from a checkpoint safely."""
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,22 +26,46 @@ HARMLESS = [
 ]
 
 
-def build(path: Path, amodel: str) -> Any:
+class Package:
+    """What is used of the package."""
+
+    def __init__(self) -> None:
+        """Import it. Doing so it fetches three tokenizers, which serve its training alone: it does not get them.
+
+        Raises:
+            ConfigError: it is not installed.
+        """
+        from transformers import PreTrainedTokenizerBase
+
+        try:
+            with _quietly(), _instead(PreTrainedTokenizerBase, "from_pretrained", classmethod(lambda *_, **__: None)):
+                from laion_clap.hook import create_model
+        except ModuleNotFoundError as error:
+            missing = str(error.name).partition(".")[0]
+            raise ConfigError(f"{WHO}: {missing!r} is not installed", help="pip install 'mgcld[laion]'") from error
+        import clap_module.model  # the package has made it importable by this name
+
+        self._create, self._parts = create_model, clap_module.model
+
+    def network(self, amodel: str, roberta: dict[str, Any]) -> Any:
+        """Random weights; `roberta` are the sizes of its text half, which would else be downloaded."""
+        with _quietly(), _instead(self._parts, "RobertaModel", _Sized(roberta)):
+            made = self._create(amodel, "roberta", precision="fp32", device=torch.device("cpu"), enable_fusion=False)
+        return made[0]
+
+
+def build(package: Package, path: Path, amodel: str) -> Any:
     """The package's network with the weights of one of its `.pt` files, for inference alone, on the CPU.
 
     Raises:
-        ConfigError: the package is not installed.
         CheckpointError: the file does not fit it; names the keys that do not.
     """
     state = state_of(path)
     sizes = sizes_of_bert(state, "text_branch", who=f"{WHO}, {path}")
-    create_model, parts = _imported()
-    with _instead(parts, "RobertaModel", _Sized(sizes)):
-        net, _ = create_model(amodel, "roberta", precision="fp32", device=torch.device("cpu"), enable_fusion=False)
+    net = package.network(amodel, sizes)
     positions = torch.arange(sizes["max_position_embeddings"])
     fill(net, state, unneeded={POSITIONS: lambda ids: torch.equal(ids, positions[None])}, who=f"{WHO}, {path}")
-    front = ("spectrogram_extractor", "logmel_extractor")
-    for name in front:
+    for name in ("spectrogram_extractor", "logmel_extractor"):
         setattr(net.audio_branch, name, _Exact(getattr(net.audio_branch, name)))
     return net.eval().requires_grad_(False)
 
@@ -83,21 +108,12 @@ class _Exact(nn.Module):
         return made
 
 
-def _imported() -> tuple[Any, Any]:
-    """Its maker of networks, and the module that this takes its parts from.
-
-    When imported, the package fetches three tokenizers, which serve its training alone: it does not get them.
-    """
-    from transformers import PreTrainedTokenizerBase
-
-    try:
-        with _instead(PreTrainedTokenizerBase, "from_pretrained", classmethod(lambda *_, **__: None)):
-            from laion_clap.hook import create_model
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"{WHO}: {error.name!r} is not installed", help="pip install 'mgcld[laion]'") from error
-    import clap_module.model  # it is there since laion_clap is
-
-    return create_model, clap_module.model
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """The package is of 2023: what its libraries have to say of that helps nobody here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """A published checkpoint into modules: nothing but tensors is unpickled, and every key is accounted for."""
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +27,8 @@ def unpickled(path: Path, *, also: Sequence[Any] = ()) -> Any:
         CheckpointError: it cannot be read, or it asks for anything else (a pickle can run any code: not this one).
     """
     try:
-        with torch.serialization.safe_globals(list(also)):
+        with torch.serialization.safe_globals(list(also)), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a pickle's protocol: what cannot be read is an error
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

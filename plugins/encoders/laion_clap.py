@@ -17,7 +17,7 @@ from ._batches import Batches
 from ._clips import Clip, clips_of, most_segments
 from ._device import Precision, chosen_device, computing
 from ._known import known_here
-from ._laion_package import build
+from ._laion_package import Package, build
 from ._tokenizer import Tokens, words_of
 from ._weights import located, sha256_of
 
@@ -67,10 +67,11 @@ class LaionClapEncoder:
         """
         self._device = chosen_device(device)
         self._computing = computing(self._device, precision)
+        package = Package()
         weights = located(model, files=[file], who="laion_clap")[0]
         words = words_of(tokenizer, weights, else_from=TOKENIZER, who=self.name)
         self.weights_hash = sha256_of(weights)
-        self._net = build(weights, amodel).to(self._device)
+        self._net = build(package, weights, amodel).to(self._device)
         table = self._net.text_branch.get_input_embeddings()
         self._tokens = Tokens(words, words=table.num_embeddings, longest=LONGEST_TEXT)
         self.audio_dim = self.text_dim = int(self._net.joint_embed_shape)
