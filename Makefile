@@ -35,7 +35,7 @@ check: .venv/installed-for-tests
 	$(BIN)/mypy mgcld plugins
 	$(BIN)/lint-imports
 
-parity: .venv/installed
+parity: .venv/installed-for-tests
 	@tools/parity/run $(BIN)/python
 
 clean:

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 from mgcld.errors import CheckpointError, ConfigError
 
-from ._state import fill, sizes_of_bert, unpickled
+from ._state import fill, size, sizes_of_bert, unpickled
 
 WHO = "laion_clap"
 PREFIX = "module."
+AMODELS = {96: "HTSAT-tiny", 128: "HTSAT-base"}
+"""The package's names of its audio networks, by the width of their first layer."""
 POSITIONS = "text_branch.embeddings.position_ids"
 SCALAR = np.float64(0).__reduce__()[0]
 """What a numpy scalar is pickled as: the publisher left a few beside the weights. Its module's name has moved once."""
@@ -54,7 +56,7 @@ class Package:
         return made[0]
 
 
-def build(package: Package, path: Path, amodel: str) -> Any:
+def build(package: Package, path: Path) -> Any:
     """The package's network with the weights of one of its `.pt` files, for inference alone, on the CPU.
 
     Raises:
@@ -62,7 +64,12 @@ def build(package: Package, path: Path, amodel: str) -> Any:
     """
     state = state_of(path)
     sizes = sizes_of_bert(state, "text_branch", who=f"{WHO}, {path}")
-    net = package.network(amodel, sizes)
+    width = size(state, "audio_branch.patch_embed.proj.weight", who=f"{WHO}, {path}")
+    if width not in AMODELS:
+        raise CheckpointError(
+            f"{path}: no audio network of width {width} is known", help="HTSAT-tiny and HTSAT-base can be loaded"
+        )
+    net = package.network(AMODELS[width], sizes)
     positions = torch.arange(sizes["max_position_embeddings"])
     fill(net, state, unneeded={POSITIONS: lambda ids: torch.equal(ids, positions[None])}, who=f"{WHO}, {path}")
     for name in ("spectrogram_extractor", "logmel_extractor"):

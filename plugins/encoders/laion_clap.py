@@ -4,6 +4,8 @@ For checkpoints that were never converted for transformers; for the others the e
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -16,17 +18,24 @@ from mgcld.data import AudioFeatures, Checkpoint
 from ._batches import Batches
 from ._clips import Clip, clips_of, most_segments
 from ._device import Precision, chosen_device, computing
-from ._known import known_here
-from ._laion_package import Package, build
+from ._laion_package import WHO, Package, build
+from ._tokenizer import FILE as WORDS
 from ._tokenizer import Tokens, words_of
-from ._weights import located, sha256_of
+from ._weights import cached, located, sha256_of
 
-MODEL, FILE = "lukewys/laion_clap", "630k-audioset-best.pt"
+REPOSITORY = "lukewys/laion_clap"
+MODEL = "lukewys/laion_clap/630k-audioset-best.pt"
 TOKENIZER = "FacebookAI/roberta-base"
 SAMPLE_RATE, CLIP_SAMPLES = 48_000, 480_000
 SEGMENTS = 32
 """Of a clip of 10 s; the package repeats each of them 32 times to make frames."""
-KNOWN = (Checkpoint(model=MODEL, licence="CC0-1.0", sample_rate=SAMPLE_RATE, segment_seconds=10 / SEGMENTS),)
+FILES = (
+    "630k-audioset-best.pt",
+    "630k-best.pt",
+    "music_audioset_epoch_15_esc_90.14.pt",
+    "music_speech_epoch_15_esc_89.25.pt",
+    "music_speech_audioset_epoch_15_esc_89.98.pt",
+)
 LONGEST_TEXT = 77
 CLIPS_AT_ONCE, TEXTS_AT_ONCE = 32, 64
 
@@ -38,7 +47,6 @@ class LaionClapEncoder:
     segments. A longer one is heard as evenly spaced clips that cover it, where the package would take one at random.
     """
 
-    name = "laion_clap"
     sample_rate = SAMPLE_RATE
     segment_seconds = CLIP_SAMPLES / SAMPLE_RATE / SEGMENTS
     tag_names: Sequence[str] = ()
@@ -46,18 +54,15 @@ class LaionClapEncoder:
     def __init__(
         self,
         model: str = MODEL,
-        file: str = FILE,
-        amodel: Literal["HTSAT-tiny", "HTSAT-base"] = "HTSAT-tiny",
         tokenizer: str | None = None,
         device: str = "auto",
         precision: Precision = "float32",
         coarse: Literal["mean", "native"] = "mean",
     ) -> None:
-        """Load a checkpoint.
+        """Load a checkpoint; HTSAT-tiny or HTSAT-base, which the package calls `amodel`, is read off the weights.
 
-        `model` is a `.pt` file, or a folder or a model of the hub that holds `file`; `amodel` is the package's word
-        for the size of the audio network (HTSAT-base for the `music_*` checkpoints). `tokenizer` is a hub id, or a file
-        or folder with roberta-base's tokenizer.json; without it, the one beside the weights is taken, else the hub's.
+        `model` is a `.pt` file here, or owner/repository/file.pt of the hub. `tokenizer` is a hub id, or a file or
+        folder with roberta-base's tokenizer.json; without it, the one beside the weights is taken, else the hub's.
 
         Raises:
             ConfigError: the package is not installed.
@@ -65,24 +70,29 @@ class LaionClapEncoder:
             CheckpointError: they are not of this layout.
             DeviceUnavailable: no such device on this machine, or it does not compute so.
         """
+        self.name = f"{WHO}={model}"
         self._device = chosen_device(device)
         self._computing = computing(self._device, precision)
         package = Package()
-        weights = located(model, files=[file], who="laion_clap")[0]
-        words = words_of(tokenizer, weights, else_from=TOKENIZER, who=self.name)
+        repository, file = _place(model)
+        weights = located(repository, files=[file], who=WHO)[0]
+        words = words_of(tokenizer, weights, else_from=TOKENIZER, who=WHO)
         self.weights_hash = sha256_of(weights)
-        self._net = build(package, weights, amodel).to(self._device)
+        self._net = build(package, weights).to(self._device)
         table = self._net.text_branch.get_input_embeddings()
         self._tokens = Tokens(words, words=table.num_embeddings, longest=LONGEST_TEXT)
         self.audio_dim = self.text_dim = int(self._net.joint_embed_shape)
         self._alignment = torch.eye(self.audio_dim, device=self._device)
         self._native = coarse == "native"
-        self._clips, self._texts = Batches("laion_clap", CLIPS_AT_ONCE), Batches("laion_clap", TEXTS_AT_ONCE)
+        self._clips, self._texts = Batches(WHO, CLIPS_AT_ONCE), Batches(WHO, TEXTS_AT_ONCE)
 
     @classmethod
     def checkpoints(cls) -> Sequence[Checkpoint]:
-        """The default one, and whether it is on this machine. Nothing is loaded."""
-        return known_here(KNOWN, [FILE])
+        """The published ones without fusion, and whether they and their tokenizer are on this machine."""
+        known = Checkpoint(model="", licence="CC0-1.0", sample_rate=SAMPLE_RATE, segment_seconds=cls.segment_seconds)
+        readable = cached(TOKENIZER, [WORDS]) is not None
+        here = {file: readable and cached(REPOSITORY, [file]) is not None for file in FILES}
+        return [replace(known, model=f"{REPOSITORY}/{file}", here=here[file]) for file in FILES]
 
     @property
     def device(self) -> str:
@@ -140,6 +150,13 @@ class LaionClapEncoder:
         with self._computing():
             rows = self._net.encode_text({"input_ids": ids, "attention_mask": mask}, device=self._device)
         return normalize(rows.float(), dim=-1)
+
+
+def _place(model: str) -> tuple[str, str]:
+    """What `located` takes: a repository and its file; a path as it is, with the file that it is or should hold."""
+    repository, _, file = model.rpartition("/")
+    is_path = Path(model).expanduser().exists() or model[:1] in "/~."
+    return (model, FILES[0]) if is_path or repository.count("/") != 1 else (repository, file)
 
 
 def _filled(clip: Float[Tensor, " samples"]) -> Float[Tensor, " filled"]:

@@ -6,6 +6,7 @@ second network of 900 lines here beside `clap`, which offers the same kind of ne
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -21,8 +22,9 @@ from ._cnn14 import SAMPLE_RATE, SEGMENT_SAMPLES, pooled
 from ._device import Precision, chosen_device, computing
 from ._known import known_here, revision_of
 from ._msclap_net import load
+from ._tokenizer import FILE as WORDS
 from ._tokenizer import Tokens, words_of
-from ._weights import located, sha256_of
+from ._weights import cached, located, sha256_of
 
 MODEL, WEIGHTS = "microsoft/msclap", "CLAP_weights_2022.pth"
 KNOWN = (
@@ -46,7 +48,6 @@ WINDOWS_AT_ONCE, TEXTS_AT_ONCE = 32, 64
 class MsClapEncoder:
     """Everything that `mgcld.interfaces.Encoder` promises; segments as the paper's R_a^f, coarse as its R_a^c."""
 
-    name = "msclap"
     sample_rate = SAMPLE_RATE
     segment_seconds = SEGMENT_SAMPLES / SAMPLE_RATE
     tag_names: Sequence[str] = ()
@@ -75,10 +76,11 @@ class MsClapEncoder:
             raise ConfigError(
                 f"msclap: version {version} is not offered, only 2022", help="the encoder clap offers HTSAT networks"
             )
+        self.name = f"msclap={model}"
         self._device = chosen_device(device)
         self._computing = computing(self._device, precision)
         weights = located(model, files=[WEIGHTS], who="msclap", revision=revision_of(KNOWN, model), size="2.3 GB")[0]
-        words = words_of(tokenizer, weights, else_from=TOKENIZER, who=self.name)
+        words = words_of(tokenizer, weights, else_from=TOKENIZER, who="msclap")
         self.weights_hash = sha256_of(weights)
         self._net = load(weights).to(self._device)
         table = self._net.caption_encoder.base.get_input_embeddings()
@@ -90,8 +92,9 @@ class MsClapEncoder:
 
     @classmethod
     def checkpoints(cls) -> Sequence[Checkpoint]:
-        """The published one, and whether it is on this machine. Nothing is loaded."""
-        return known_here(KNOWN, [WEIGHTS])
+        """The published one, and whether it and its tokenizer are on this machine. Nothing is loaded."""
+        readable = cached(TOKENIZER, [WORDS]) is not None
+        return [replace(known, here=known.here and readable) for known in known_here(KNOWN, [WEIGHTS])]
 
     @property
     def device(self) -> str:

@@ -8,6 +8,8 @@ LARGEST = 1e-4
 RATE, LENGTHS = 48_000, (10, 5, 3)
 """Of the sounds for laion-clap: a whole clip, one that fits twice, one that leaves a rest (seconds)."""
 SENTENCES = ["a dog barks", "the sound of rain on a tin roof, far away", "x", "Glass breaks! Then: silence."]
+TEXTS = [*SENTENCES, "rain, and " * 60]
+"""The last is longer than either model reads."""
 
 
 def sounds(rate: int, seconds: float) -> Tensor:

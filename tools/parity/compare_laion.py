@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import torch
-from common import LENGTHS, RATE, SENTENCES, judged, sounds
+from common import LENGTHS, RATE, TEXTS, judged, sounds
 from converted import save_as_transformers
 from mgcld_plugins.encoders.clap import ClapEncoder
 from mgcld_plugins.encoders.laion_clap import LaionClapEncoder
@@ -31,7 +31,7 @@ def main(folder: Path) -> int:
 
 def pairs(encoder: Encoder, expected: dict[str, Tensor], *, to_16_bits: bool) -> dict[str, tuple[Tensor, Tensor]]:
     """What the encoder says and what the package said; the package rounds sounds to 16 bits first, `clap` does not."""
-    made = {"text": (encoder.embed_text(SENTENCES), expected["text"])}
+    made = {"text": (encoder.embed_text(TEXTS), expected["text"])}
     for seconds in LENGTHS:
         clips = sounds(RATE, seconds)
         clips = (clips.clamp(-1, 1) * 32767).short().float() / 32767 if to_16_bits else clips

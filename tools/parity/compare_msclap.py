@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import torch
-from common import SENTENCES, judged, sounds
+from common import TEXTS, judged, sounds
 from mgcld_plugins.encoders.msclap import MsClapEncoder
 from safetensors.torch import load_file
 
@@ -24,7 +24,7 @@ def main(folder: Path) -> int:
         {
             "segments": (heard.fine, expected["segments"]),
             "clip": (heard.coarse, expected["clip"]),
-            "text": (encoder.embed_text(SENTENCES), expected["text"]),
+            "text": (encoder.embed_text(TEXTS), expected["text"]),
         },
     )
 

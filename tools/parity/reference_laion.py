@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import LENGTHS, RATE, SENTENCES, randomised, sounds
+from common import LENGTHS, RATE, TEXTS, randomised, sounds
 from safetensors.torch import save_file
 from transformers import RobertaConfig, RobertaModel, RobertaTokenizer
 
@@ -47,7 +47,7 @@ def expected(clap: torch.nn.Module) -> dict[str, torch.Tensor]:
     """The package's own embeddings, and segments out of what its audio network says of the same sounds."""
     heard: list[dict[str, torch.Tensor]] = []
     clap.model.audio_branch.register_forward_hook(lambda *called: heard.append(called[-1]))
-    made = {"text": torch.from_numpy(clap.get_text_embedding(SENTENCES))}
+    made = {"text": torch.from_numpy(clap.get_text_embedding(TEXTS))}
     for seconds in LENGTHS:
         clip = clap.get_audio_embedding_from_data(sounds(RATE, seconds).numpy())
         segments = clap.model.audio_projection(heard.pop()["fine_grained_embedding"][:, ::32])

@@ -11,7 +11,7 @@ from typing import Any
 import msclap
 import torch
 import yaml
-from common import SENTENCES, randomised, sounds
+from common import TEXTS, randomised, sounds
 from msclap.models.clap import CLAP
 from safetensors.torch import save_file
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
@@ -46,7 +46,7 @@ def expected(clap: Any, words: Any, options: dict[str, Any]) -> dict[str, torch.
     single = 2 * maps[0].mean(3).transpose(1, 2)  # maximum plus mean of one segment
     segments = clap.audio_encoder.projection(torch.relu(clap.audio_encoder.base.fc1(single)))
     filled = {"max_length": options["text_len"], "padding": "max_length", "truncation": True, "return_tensors": "pt"}
-    read = {name: tensor for name, tensor in words(SENTENCES, **filled).items()}
+    read = {name: tensor for name, tensor in words(TEXTS, **filled).items()}
     return {"segments": segments.contiguous(), "clip": clip, "text": clap.caption_encoder(read)}
 
 

@@ -1,6 +1,7 @@
 """`laion_clap`: its checkpoints, and with the package installed (`make parity` does it) what is heard with them."""
 
 import importlib.util
+import inspect
 import sys
 import zipfile
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from mgcld_plugins.encoders._laion_package import Package, state_of
-from mgcld_plugins.encoders.laion_clap import LaionClapEncoder, _filled
+from mgcld_plugins.encoders.laion_clap import LaionClapEncoder, _filled, _place
 from tiny_clap import SENTENCES, tokenizer
 from torch import Tensor
 
@@ -137,15 +138,30 @@ def test_a_clip_is_rounded_to_16_bits_repeated_while_it_fits_and_padded() -> Non
     assert 0 < float((filled[: 3 * SECOND] - clip.clamp(-1, 1)).abs().max()) <= 1 / 32_767
 
 
-def test_its_default_checkpoint_is_listed() -> None:
-    (known,) = LaionClapEncoder.checkpoints()
-    assert (known.model, known.sample_rate, known.segment_seconds) == ("lukewys/laion_clap", 48_000, 0.3125)
+def test_the_published_checkpoints_are_listed_the_default_first() -> None:
+    known = LaionClapEncoder.checkpoints()
+    assert known[0].model == inspect.signature(LaionClapEncoder).parameters["model"].default
+    assert {(each.licence, each.sample_rate, each.segment_seconds) for each in known} == {("CC0-1.0", 48_000, 0.3125)}
+
+
+@pytest.mark.parametrize(
+    ("model", "place"),
+    [
+        ("lukewys/laion_clap/630k-best.pt", ("lukewys/laion_clap", "630k-best.pt")),
+        ("/somewhere/a/file.pt", ("/somewhere/a/file.pt", "630k-audioset-best.pt")),
+        ("./a/b.pt", ("./a/b.pt", "630k-audioset-best.pt")),
+        ("lukewys/laion_clap", ("lukewys/laion_clap", "630k-audioset-best.pt")),
+    ],
+)
+def test_a_model_is_a_file_of_the_hub_or_a_path(model: str, place: tuple[str, str]) -> None:
+    assert _place(model) == place
 
 
 @with_package
-def test_it_is_an_encoder_and_states_what_it_gives(encoder: LaionClapEncoder) -> None:
+def test_it_is_an_encoder_and_states_what_it_gives(encoder: LaionClapEncoder, folder: Path) -> None:
     assert isinstance(encoder, Encoder)
-    assert (encoder.name, encoder.sample_rate, encoder.segment_seconds) == ("laion_clap", 48_000, 0.3125)
+    assert (encoder.name, encoder.sample_rate, encoder.device) == (f"laion_clap={folder}", 48_000, "cpu")
+    assert encoder.segment_seconds == 0.3125
     assert encoder.audio_dim == encoder.text_dim == JOINT
     features = heard(encoder, noise(2, 5 * SECOND))
     assert features.fine.shape == (2, 16, JOINT)
@@ -213,6 +229,7 @@ def test_less_precision_is_nearly_the_same(encoder: LaionClapEncoder, folder: Pa
         ({"audio_projection.0.bias": torch.zeros(2)}, "of another shape: audio_projection.0.bias"),
         ({"text_branch.embeddings.position_ids": torch.zeros(1, 3)}, "not as they are known: .*position_ids"),
         ({"text_branch.embeddings.word_embeddings.weight": None}, "missing: text_branch.embeddings.word_embeddings"),
+        ({"audio_branch.patch_embed.proj.weight": torch.zeros(7, 1, 4, 4)}, "no audio network of width 7"),
     ],
 )
 def test_every_key_is_accounted_for(folder: Path, tmp_path: Path, change: dict[str, Tensor | None], told: str) -> None:

@@ -71,7 +71,7 @@ def close(one: Tensor, other: Tensor, tolerance: float = 1e-5) -> bool:
 
 def test_it_is_an_encoder_and_states_what_it_gives(encoder: MsClapEncoder, folder: Path) -> None:
     assert isinstance(encoder, Encoder)
-    assert (encoder.name, encoder.sample_rate, encoder.device) == ("msclap", 44_100, "cpu")
+    assert (encoder.name, encoder.sample_rate, encoder.device) == (f"msclap={folder}", 44_100, "cpu")
     assert encoder.segment_seconds == pytest.approx(0.2322, abs=1e-4)
     assert encoder.audio_dim == encoder.text_dim == JOINT
     assert torch.equal(encoder.alignment, torch.eye(JOINT))
