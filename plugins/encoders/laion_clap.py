@@ -15,7 +15,7 @@ from torch.nn.functional import normalize
 
 from mgcld.data import AudioFeatures, Checkpoint
 
-from ._batches import Batches
+from ._batches import Batches, placed
 from ._clips import Clip, clips_of, most_segments
 from ._device import Precision, chosen_device, computing
 from ._laion_package import WHO, Package, build
@@ -78,7 +78,7 @@ class LaionClapEncoder:
         weights = located(repository, files=[file], who=WHO)[0]
         words = words_of(tokenizer, weights, else_from=TOKENIZER, who=WHO)
         self.weights_hash = sha256_of(weights)
-        self._net = build(package, weights).to(self._device)
+        self._net = placed(build(package, weights), self._device, WHO)
         table = self._net.text_branch.get_input_embeddings()
         self._tokens = Tokens(words, words=table.num_embeddings, longest=LONGEST_TEXT)
         self.audio_dim = self.text_dim = int(self._net.joint_embed_shape)

@@ -1,8 +1,8 @@
 """`msclap`, MS-CLAP 2022 (CNN14 and BERT): 44.1 kHz, segments of 0.2322 s, 1024 dimensions for audio and text.
 
-The 2023 model (HTSAT and GPT-2) is refused, for it would not stay small: its HTSAT takes a picture that transformers'
-does not (a mel bank of 32 kHz under 44.1 kHz audio, another layout, another path for long clips), so that it would be a
-second network of 900 lines here beside `clap`, which offers the same kind of network with public weights.
+The 2023 model (HTSAT and GPT-2) is refused. It would be a second encoder: clips of 7 s that have to be cut into segments
+another way, a front end of its own (mel bands meant for 32 kHz under sound of 44.1 kHz), and tensors renamed one by one
+for transformers' HTSAT. The encoder `clap` offers that audio network, with weights of LAION.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from torch.nn.functional import normalize
 from mgcld.data import AudioFeatures, Checkpoint
 from mgcld.errors import ConfigError
 
-from ._batches import Batches
+from ._batches import Batches, placed
 from ._cnn14 import SAMPLE_RATE, SEGMENT_SAMPLES, pooled
 from ._device import Precision, chosen_device, computing
 from ._known import known_here, revision_of
@@ -82,7 +82,7 @@ class MsClapEncoder:
         weights = located(model, files=[WEIGHTS], who="msclap", revision=revision_of(KNOWN, model), size="2.3 GB")[0]
         words = words_of(tokenizer, weights, else_from=TOKENIZER, who="msclap")
         self.weights_hash = sha256_of(weights)
-        self._net = load(weights).to(self._device)
+        self._net = placed(load(weights), self._device, "msclap")
         table = self._net.caption_encoder.base.get_input_embeddings()
         self._tokens = Tokens(words, words=table.num_embeddings, longest=LONGEST_TEXT)
         self.audio_dim = self.text_dim = self._net.audio_encoder.projection.layer_norm.normalized_shape[0]
