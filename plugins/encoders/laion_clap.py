@@ -5,6 +5,7 @@ For checkpoints that were never converted for transformers; for the others the e
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -69,6 +70,7 @@ class LaionClapEncoder:
             WeightsUnavailable: weights or tokenizer are not here and cannot be fetched.
             CheckpointError: they are not of this layout.
             DeviceUnavailable: no such device on this machine, or it does not compute so.
+            OutOfDeviceMemory: it does not hold the weights.
         """
         self.name = f"{WHO}={model}"
         self._device = chosen_device(device)
@@ -88,9 +90,9 @@ class LaionClapEncoder:
 
     @classmethod
     def checkpoints(cls) -> Sequence[Checkpoint]:
-        """The published ones without fusion, and whether they and their tokenizer are on this machine."""
+        """The published ones without fusion, and whether they, their tokenizer and the package are on this machine."""
         known = Checkpoint(model="", licence="CC0-1.0", sample_rate=SAMPLE_RATE, segment_seconds=cls.segment_seconds)
-        readable = cached(TOKENIZER, [WORDS]) is not None
+        readable = find_spec("laion_clap") is not None and cached(TOKENIZER, [WORDS]) is not None
         here = {file: readable and cached(REPOSITORY, [file]) is not None for file in FILES}
         return [replace(known, model=f"{REPOSITORY}/{file}", here=here[file]) for file in FILES]
 

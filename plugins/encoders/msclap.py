@@ -1,8 +1,8 @@
 """`msclap`, MS-CLAP 2022 (CNN14 and BERT): 44.1 kHz, segments of 0.2322 s, 1024 dimensions for audio and text.
 
-The 2023 model (HTSAT and GPT-2) is refused. It would be a second encoder: clips of 7 s that have to be cut into segments
-another way, a front end of its own (mel bands meant for 32 kHz under sound of 44.1 kHz), and tensors renamed one by one
-for transformers' HTSAT. The encoder `clap` offers that audio network, with weights of LAION.
+The 2023 model (HTSAT and GPT-2) is refused. It would be a second encoder: clips of 7 s, cut into segments another way,
+a front end of its own (mel bands meant for 32 kHz under sound of 44.1 kHz), and tensors renamed one by one for
+transformers' HTSAT. The encoder `clap` offers that audio network, with weights of LAION.
 """
 
 from collections.abc import Sequence
@@ -70,6 +70,7 @@ class MsClapEncoder:
             WeightsUnavailable: weights or tokenizer are not here and cannot be fetched.
             CheckpointError: they are not MS-CLAP 2022's.
             DeviceUnavailable: no such device on this machine, or it does not compute so.
+            OutOfDeviceMemory: it does not hold the weights.
             ConfigError: another version.
         """
         if version != 2022:

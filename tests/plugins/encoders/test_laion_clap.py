@@ -38,11 +38,14 @@ SIZES = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made("HTSAT-tiny", tmp_path_factory.mktemp("laion"))
+
+
+def made(amodel: str, folder: Path) -> Path:
     """A checkpoint with random weights, as the package's training leaves it."""
-    folder: Path = tmp_path_factory.mktemp("laion")
     torch.manual_seed(0)
     words = tokenizer()
-    net = Package().network("HTSAT-tiny", SIZES | {"vocab_size": len(words)})
+    net = Package().network(amodel, SIZES | {"vocab_size": len(words)})
     for name, parameter in net.named_parameters():
         if parameter.dim() > 1 and "extractor" not in name:
             torch.nn.init.normal_(parameter, std=(2 / parameter[0].numel()) ** 0.5)
@@ -168,6 +171,14 @@ def test_it_is_an_encoder_and_states_what_it_gives(encoder: LaionClapEncoder, fo
     assert close(features.fine.norm(dim=-1), torch.ones(2, 16))
     assert close(features.weights, torch.full((2, 16), 1 / 16))
     assert close(features.coarse, torch.nn.functional.normalize(features.fine.sum(1), dim=-1))
+
+
+@with_package
+def test_the_larger_audio_network_is_known_by_its_weights(tmp_path: Path) -> None:
+    larger = LaionClapEncoder(str(made("HTSAT-base", tmp_path)), device="cpu")
+    features = heard(larger, noise(1, 10 * SECOND))
+    assert features.fine.shape == (1, 32, JOINT)
+    assert float((features.fine[0] @ features.fine[0].T).min()) < 0.99, "all segments alike"
 
 
 @with_package
