@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import torch
-from common import LENGTHS, RATE, TEXTS, judged, sounds
+from common import LENGTHS, RATE, SENTENCES, TEXTS, judged, sounds
 from converted import save_as_transformers
 from mgcld_plugins.encoders.clap import ClapEncoder
 from mgcld_plugins.encoders.laion_clap import LaionClapEncoder
@@ -23,15 +23,22 @@ def main(folder: Path) -> int:
     expected = load_file(folder / "expected.safetensors")
     checkpoint = folder / "checkpoint.pt"
     ours = LaionClapEncoder(str(checkpoint), device="cpu", coarse="native")
-    package = judged("laion_clap against laion-clap 1.1.7", pairs(ours, expected, to_16_bits=False))
+    package = judged("laion_clap against laion-clap 1.1.7", pairs(ours, expected, TEXTS, to_16_bits=False))
     save_as_transformers(checkpoint, folder / "tokenizer.json", folder / "transformers")
     other = ClapEncoder(str(folder / "transformers"), device="cpu", coarse="native")
-    return package + judged("clap (transformers) against laion-clap 1.1.7", pairs(other, expected, to_16_bits=True))
+    return package + judged(
+        "clap (transformers) against laion-clap 1.1.7", pairs(other, expected, SENTENCES, to_16_bits=True)
+    )
 
 
-def pairs(encoder: Encoder, expected: dict[str, Tensor], *, to_16_bits: bool) -> dict[str, tuple[Tensor, Tensor]]:
-    """What the encoder says and what the package said; the package rounds sounds to 16 bits first, `clap` does not."""
-    made = {"text": (encoder.embed_text(TEXTS), expected["text"])}
+def pairs(
+    encoder: Encoder, expected: dict[str, Tensor], texts: list[str], *, to_16_bits: bool
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """What the encoder says and what the package said.
+
+    The package rounds sounds to 16 bits and cuts texts behind 77 tokens; `clap` does neither (it reads 512).
+    """
+    made = {"text": (encoder.embed_text(texts), expected["text"][: len(texts)])}
     for seconds in LENGTHS:
         clips = sounds(RATE, seconds)
         clips = (clips.clamp(-1, 1) * 32767).short().float() / 32767 if to_16_bits else clips
