@@ -1,6 +1,7 @@
 # make run     the demo: sounds, training, the daemon with its live table
 # make test    the whole test suite
 # make check   style, types, layers
+# make parity  the encoders against the packages that they were written after
 # make clean   remove everything that make has made
 #
 # Everything is installed into .venv, once, and again when pyproject.toml changes. Another Python: make PYTHON=python3.12
@@ -15,7 +16,7 @@ SHELL := /bin/bash
 # An environment that is active around us must not lead pip or Python elsewhere.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONSAFEPATH PIP_TARGET PIP_PREFIX PIP_USER
 
-.PHONY: help run test check clean
+.PHONY: help run test check parity clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -34,8 +35,11 @@ check: .venv/installed-for-tests
 	$(BIN)/mypy mgcld plugins
 	$(BIN)/lint-imports
 
+parity: .venv/installed-for-tests
+	@tools/parity/run $(BIN)/python
+
 clean:
-	rm -rf .venv demo build dist *.egg-info .*_cache .hypothesis
+	rm -rf .venv .parity demo build dist *.egg-info .*_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 demo/adapter.safetensors: demo/soundscape.json plugins/encoders/mini.safetensors

@@ -17,7 +17,9 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
     },
     "encoder": {
         "clap": "mgcld_plugins.encoders.clap:ClapEncoder",
+        "laion_clap": "mgcld_plugins.encoders.laion_clap:LaionClapEncoder",
         "mini": "mgcld_plugins.encoders.mini:MiniEncoder",
+        "msclap": "mgcld_plugins.encoders.msclap:MsClapEncoder",
     },
     "captioner": {
         "tags": "mgcld_plugins.captioners.tags:TagsCaptioner",
