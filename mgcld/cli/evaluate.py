@@ -15,7 +15,7 @@ from typer.core import TyperCommand
 
 from mgcld.cli.bars import bars
 from mgcld.cli.logs import configure_logs
-from mgcld.config import Part, encoder_part
+from mgcld.config import Part, encoder_part, explainer_part
 from mgcld.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def evaluate(
     device: Annotated[str, typer.Option(help="Where the encoder runs: auto, cpu, cuda or cuda:<number>.")] = "auto",
     captioner: Annotated[str, typer.Option(help="Who writes a sentence about each recording, or none.")] = "tags",
     explainer: Annotated[str, typer.Option(help="Who writes what a class sounds like.")] = "template",
+    explanations: Annotated[int | None, typer.Option(min=1, help="How many sentences about each class; 8.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Where features are kept; ~/.cache/mgcld/features.")] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,
 ) -> None:
@@ -89,7 +90,7 @@ def evaluate(
         parts = {
             "encoder": encoder_part(encoder, device),
             "captioner": Part(type=captioner),
-            "explainer": Part(type=explainer),
+            "explainer": explainer_part(explainer, explanations),
         }
         ear, writer = build_ear(**parts, cache=cache, progress=progress)
         processes = jobs or os.cpu_count() or 1

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mgcld.cli.logs import configure_logs
 from mgcld.cli.report import show
-from mgcld.config import Part, encoder_part
+from mgcld.config import Part, encoder_part, explainer_part
 
 
 def train(
@@ -23,6 +23,7 @@ def train(
     device: Annotated[str, typer.Option(help="Where the encoder runs: auto, cpu, cuda or cuda:<number>.")] = "auto",
     captioner: Annotated[str, typer.Option(help="Who writes a sentence about each window, or none.")] = "tags",
     explainer: Annotated[str, typer.Option(help="Who writes what a class sounds like.")] = "template",
+    explanations: Annotated[int | None, typer.Option(min=1, help="How many sentences about each class; 8.")] = None,
     report: Annotated[Path | None, typer.Option(help="A folder for the report as a page, report.html.")] = None,
     background: Annotated[Path | None, typer.Option(help="A recording to count false alarms in.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
@@ -43,7 +44,7 @@ def train(
         parts = {
             "encoder": encoder_part(encoder, device),
             "captioner": Part(type=captioner),
-            "explainer": Part(type=explainer),
+            "explainer": explainer_part(explainer, explanations),
         }
         trained, told = build_trainer(**parts, mode=mode, progress=progress)(support, background)
         save_adapter(trained.adapter, output)
