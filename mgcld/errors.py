@@ -5,6 +5,7 @@ MgcldError
 ├── SourceError          a source cannot be opened or read; carries one of `REASONS`
 ├── SupportSetError      the recordings to train from cannot be used
 ├── DataSetError         the recordings to evaluate on cannot be used
+├── ExplanationError     nobody could be had to write what a class sounds like
 ├── ReportError          the training report cannot be written
 ├── PublishError         a socket cannot be bound or written
 ├── MessageError         what came over the bus is no message
@@ -61,6 +62,12 @@ class DataSetError(MgcldError):
     """The recordings to evaluate on cannot be used."""
 
     exit_code = 72  # EX_OSFILE
+
+
+class ExplanationError(MgcldError):
+    """Nobody could be had to write what a class sounds like."""
+
+    exit_code = 68  # EX_NOHOST
 
 
 class ReportError(MgcldError):

@@ -4,7 +4,7 @@ A part is a class whose constructor's keyword arguments are its options in the c
 module, `mgcld.data`, `mgcld.errors` and their own library. Nothing here imports torch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mgcld.data import AudioBlock, AudioFeatures, Message, Window
@@ -131,6 +131,15 @@ class Explainer(Protocol):
 
     def explain(self, name: str) -> Sequence[str]:
         """A few sentences about the class, at least one, each about how it sounds."""
+        ...
+
+
+@runtime_checkable
+class Attributing(Protocol):
+    """An explainer that can say where its sentences come from."""
+
+    def origin(self, name: str) -> Mapping[str, str]:
+        """For the record: `by`, and whatever else there is to say, as `model` and `prompt`; never a credential."""
         ...
 
 

@@ -30,6 +30,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
     },
     "explainer": {
         "bank": "mgcld_plugins.explainers.bank:BankExplainer",
+        "chat": "mgcld_plugins.explainers.chat:ChatExplainer",
         "template": "mgcld_plugins.explainers.template:TemplateExplainer",
     },
     "sink": {},

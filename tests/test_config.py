@@ -8,7 +8,16 @@ from typing import Any, Literal
 import pytest
 
 from mgcld import config as module
-from mgcld.config import Config, Model, Part, load_config, named_part, options_of, part_of_address
+from mgcld.config import (
+    Config,
+    Model,
+    Part,
+    explainer_part,
+    load_config,
+    named_part,
+    options_of,
+    part_of_address,
+)
 from mgcld.errors import ConfigError
 from mgcld.registry import BUILT_IN, load
 
@@ -317,3 +326,22 @@ def test_a_mistake_in_a_part_s_options_is_named_with_its_path(given: dict[str, A
 def test_what_the_assembler_gives_cannot_be_written_by_a_user() -> None:
     with pytest.raises(ConfigError, match=r"captioner\.url: unknown key"):
         options_of(Radio, {"url": "x"}, where="captioner", injected=["url"])
+
+
+def test_an_explainer_is_a_name_or_a_file_with_options_over_it(tmp_path: Path) -> None:
+    (tmp_path / "chat.yaml").write_text("type: chat\nmodel: small-talk\nkey_file: key\ncount: 4\n")
+    part = explainer_part(str(tmp_path / "chat.yaml"), 6, ["model=large-talk", "base_url=http://host/v1?a=b"])
+    assert (part.type, part.base) == ("chat", tmp_path)
+    wanted = {"model": "large-talk", "key_file": "key", "count": 6, "base_url": "http://host/v1?a=b"}
+    assert part.options == wanted
+    built = options_of(load("explainer", "chat"), part.options, where="explainer", base=part.base)
+    assert built["key_file"] == tmp_path / "key"
+    assert explainer_part("bank") == Part(type="bank")
+
+
+@pytest.mark.parametrize("text", ["model: small-talk\n", "type: [chat]\n"])
+def test_a_file_without_an_explainer_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "chat.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="type: ") as caught:
+        explainer_part(str(tmp_path / "chat.yaml"))
+    assert "chat.yaml" in caught.value.help

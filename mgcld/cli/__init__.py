@@ -13,6 +13,7 @@ from mgcld.cli.demo import demo
 from mgcld.cli.devices import devices
 from mgcld.cli.encoders import encoders
 from mgcld.cli.evaluate import Listing, evaluate
+from mgcld.cli.explain import explain
 from mgcld.cli.run import run
 from mgcld.cli.train import train
 from mgcld.cli.watch import watch
@@ -24,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, train, classify, watch, devices, encoders, demo):
+for command in (run, train, explain, classify, watch, devices, encoders, demo):
     app.command()(command)
 app.command("eval", cls=Listing)(evaluate)
 

@@ -15,7 +15,7 @@ from typer.core import TyperCommand
 
 from mgcld.cli.bars import bars
 from mgcld.cli.logs import configure_logs
-from mgcld.config import encoder_part, named_part
+from mgcld.config import encoder_part, explainer_part, named_part
 from mgcld.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def evaluate(
         typer.Option(help="Who captions each recording: NAME, NAME=MODEL, NAME?option=value; tags, or else retrieval."),
     ] = None,
     explainer: Annotated[str, typer.Option(help="Who writes what a class sounds like.")] = "template",
+    explanations: Annotated[int | None, typer.Option(min=1, help="How many sentences about each class; 8.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Where features are kept; ~/.cache/mgcld/features.")] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,
 ) -> None:
@@ -91,7 +92,7 @@ def evaluate(
     with bars() as progress:
         parts = {
             "encoder": encoder_part(encoder, device),
-            "explainer": named_part(explainer),
+            "explainer": explainer_part(explainer, explanations),
         }
         speaker = None if captioner is None else named_part(captioner)
         ear, writer = build_ear(**parts, captioner=speaker, cache=cache, progress=progress)

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mgcld.cli.logs import configure_logs
 from mgcld.cli.report import show
-from mgcld.config import encoder_part, named_part
+from mgcld.config import encoder_part, explainer_part, named_part
 
 
 def train(
@@ -26,6 +26,7 @@ def train(
         typer.Option(help="Who captions each window: NAME, NAME=MODEL, NAME?option=value; tags, or else retrieval."),
     ] = None,
     explainer: Annotated[str, typer.Option(help="Who writes what a class sounds like.")] = "template",
+    explanations: Annotated[int | None, typer.Option(min=1, help="How many sentences about each class; 8.")] = None,
     report: Annotated[Path | None, typer.Option(help="A folder for the report as a page, report.html.")] = None,
     background: Annotated[Path | None, typer.Option(help="A recording to count false alarms in.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
@@ -45,7 +46,7 @@ def train(
     with _bars() as progress:
         parts = {
             "encoder": encoder_part(encoder, device),
-            "explainer": named_part(explainer),
+            "explainer": explainer_part(explainer, explanations),
         }
         speaker = None if captioner is None else named_part(captioner)
         trainer = build_trainer(**parts, captioner=speaker, mode=mode, progress=progress)

@@ -5,7 +5,7 @@ its constructor; `options_of` checks them the same way.
 """
 
 from .parts import Part, encoder_part, named_part, options_of, part_of_address
-from .reading import load_config
+from .reading import explainer_part, load_config
 from .schema import DEFAULT_ENDPOINT, Config, Model, PublishConfig
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Part",
     "PublishConfig",
     "encoder_part",
+    "explainer_part",
     "load_config",
     "named_part",
     "options_of",

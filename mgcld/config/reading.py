@@ -1,6 +1,6 @@
 """A YAML file and the command line's wishes into a checked configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from mgcld.errors import ConfigError
 
 from .explained import explained
+from .parts import Part, named_part
 from .schema import Config
 
 
@@ -31,6 +32,33 @@ def load_config(path: Path | None, overrides: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         help = f"mend {path or 'the command line'}; config/demo.yaml explains every option"
         raise explained(error, Config, help=help) from error
+
+
+def explainer_part(wish: str, count: int | None = None, settings: Sequence[str] = ()) -> Part:
+    """An explainer as the command line names it: as `named_part`, or a YAML file with `type` and its options.
+
+    count: of sentences about each class. settings: `option=value`, over what the file says.
+
+    Raises:
+        ConfigError: the file cannot be used, or a setting is none.
+    """
+    path = Path(wish) if wish.endswith((".yaml", ".yml")) else None
+    content = _read(path) if path else _content(named_part(wish))
+    for setting in settings:
+        option, equals, value = setting.partition("=")
+        if not (option and equals):
+            raise ConfigError("--set: no option and value", help="write --set model=llama3.1")  # not shown: a key?
+        content[option] = value
+    if count is not None:
+        content["count"] = count
+    try:
+        return Part.model_validate(content, context={"base": path.parent if path else Path()})
+    except ValidationError as error:
+        raise explained(error, Part, help=f"mend {wish}") from error
+
+
+def _content(part: Part) -> dict[str, Any]:
+    return {"type": part.type, **part.options}
 
 
 def _laid_over(content: Mapping[str, Any], wishes: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from mgcld.errors import SupportSetError
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a"})
 BACKGROUND = "_background"
 EXPLANATIONS = ("explanations.yaml", "explanations.yml")
+MADE = "_made"
+"""Where `mgcld explain` notes in the explanations who made which; no class can be called so."""
 UNKNOWN = "unknown"
 
 
@@ -130,6 +132,7 @@ def _sentences(path: Path, classes: list[str]) -> dict[str, tuple[str, ...]]:
         raise SupportSetError(f"{path} cannot be read: {error}", help=_SENTENCES) from error
     if not isinstance(content, dict):
         raise SupportSetError(f"{path} is not a mapping", help=_SENTENCES)
+    content.pop(MADE, None)
     for name, sentences in content.items():
         if name not in classes:
             near = difflib.get_close_matches(str(name), classes, n=1)

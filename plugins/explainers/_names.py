@@ -22,8 +22,8 @@ def keys_of(name: str) -> frozenset[str]:
 
 def stem(word: str) -> str:
     """A word without plural and -ing: `barks`, `barking` → `bark`."""
-    if word.endswith("ies") and len(word) > 4:
-        word = word[:-3] + "y"
+    if word.endswith(("ie", "ies")) and len(word) > 4:
+        word = word[: word.rindex("ie")] + "y"
     elif word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3:
         word = word[:-1]
     if word.endswith("ing") and len(word) > 5:

@@ -41,21 +41,18 @@ class BankExplainer:
         self._unknown: set[str] = set()
 
     def explain(self, name: str) -> Sequence[str]:
-        """Sentences about the class; once for each class that the bank does not know, the log says so."""
+        """Sentences about the class; where the bank does not know it, the log says so, once."""
         entry = find(name)
         if entry is not None:
             return entry.says[: self._count]
         if name not in self._unknown:
             self._unknown.add(name)
-            logger.warning("explanations: the bank does not know %r, only its name is used; see mgcld explain", name)
+            logger.warning("explanations: the bank knows no %r, only its name is used; see explanations.yaml", name)
         return self._template.explain(name)
 
-    def origin(self, name: str) -> str:
-        """`bank`, with the name in it where it is another one; `template` where the bank does not know the class."""
-        entry = find(name)
-        if entry is None:
-            return "template"
-        return "bank" if entry.name == name else f"bank: {entry.name}"
+    def origin(self, name: str) -> Mapping[str, str]:
+        """`bank`, or `template` where the bank does not know the class."""
+        return {"by": "template" if find(name) is None else "bank"}
 
 
 def find(name: str) -> Entry | None:
@@ -76,7 +73,7 @@ def entries() -> tuple[Entry, ...]:
 
 def _read(path: Path) -> Any:
     with path.open(encoding="utf-8") as file:
-        return yaml.load(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # ten times as fast where there is one
+        return yaml.load(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # much faster, where it was built
 
 
 @functools.cache

@@ -33,6 +33,20 @@ def support(tmp_path: Path) -> Path:
     return tmp_path / "support"
 
 
+def test_the_bank_explains_what_nobody_explained_in_as_many_sentences_as_are_wanted(
+    support: Path, tmp_path: Path
+) -> None:
+    (support / "explanations.yaml").write_text("siren:\n- my own siren\n_made:\n- {classes: [siren], by: chat}\n")
+    options = ("--explainer", "bank", "--explanations", 3)
+    result = mgcld("train", "--shots", support, "-o", tmp_path / "a.safetensors", *options)
+    assert result.returncode == 0, result.stderr
+    adapter = load_adapter(tmp_path / "a.safetensors")
+    assert adapter.classes == ("bird chirping", "siren")
+    assert [len(own) for own in adapter.sentences] == [3, 1]
+    assert adapter.sentences[0][0] == "the sound of birds chirping"
+    assert adapter.sentences[1] == ("my own siren",)
+
+
 def test_the_report_says_what_was_learned_and_what_was_not(support: Path, tmp_path: Path) -> None:
     (support / "siren" / "notes.txt").write_text("my notes")
     (support / "siren" / "broken.wav").write_text("RIFF, but not really\n" * 50)

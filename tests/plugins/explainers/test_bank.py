@@ -8,7 +8,7 @@ from mgcld_plugins.explainers.template import TemplateExplainer
 from public_labels import ESC_50, FSDKAGGLE_2018, URBANSOUND_8K
 
 from mgcld.errors import ConfigError
-from mgcld.interfaces import Explainer
+from mgcld.interfaces import Attributing, Explainer
 
 MONITORING = """
 glass breaking|smoke alarm|carbon monoxide alarm|burglar alarm|water leak|gas leak|boiling kettle|washing machine|
@@ -108,15 +108,31 @@ def test_an_unknown_class_is_explained_by_its_name_and_the_log_says_so_once(capl
         assert explainer.explain("flux_capacitor") == TemplateExplainer(5).explain("flux capacitor")
         explainer.explain("flux_capacitor")
     assert [record.getMessage() for record in caplog.records] == [
-        "explanations: the bank does not know 'flux_capacitor', only its name is used; see mgcld explain"
+        "explanations: the bank knows no 'flux_capacitor', only its name is used; see explanations.yaml"
     ]
 
 
 def test_the_bank_says_where_its_sentences_come_from() -> None:
     explainer = BankExplainer()
-    assert explainer.origin("dog bark") == "bank"
-    assert explainer.origin("door_wood_knock") == "bank: door knock"
-    assert explainer.origin("flux capacitor") == "template"
+    assert isinstance(explainer, Attributing)
+    assert explainer.origin("door_wood_knock") == {"by": "bank"}
+    assert explainer.origin("flux capacitor") == {"by": "template"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *(("barks", "barking"), ("babies", "baby"), ("magpies", "magpie"), ("tapping", "tap"), ("drilling", "drill")),
+        *(("hissing", "hiss"), ("sneezes", "sneezing"), ("buses", "bus"), ("waves", "wave"), ("glasses", "glass")),
+    ],
+)
+def test_forms_of_a_word_are_one_word(one: str, other: str) -> None:
+    assert keys_of(one) == keys_of(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("ring", "r"), ("gas", "ga"), ("sing", "s"), ("hen", "hens and eggs")])
+def test_different_words_stay_different(one: str, other: str) -> None:
+    assert keys_of(one) != keys_of(other)
 
 
 def test_a_name_in_words() -> None:
