@@ -43,7 +43,10 @@ def solved_left_out(
 
 def _inverse(own: Similarities, options: MethodOptions) -> Float[Tensor, "shots shots"]:
     kernel = (affinity(own.coarse, options.beta) + affinity(own.fine, options.beta)).double()
-    return torch.linalg.inv(kernel + RIDGE * torch.eye(len(kernel), dtype=kernel.dtype, device=kernel.device))
+    inverse: Tensor = torch.linalg.inv(
+        kernel + RIDGE * torch.eye(len(kernel), dtype=kernel.dtype, device=kernel.device)
+    )
+    return inverse
 
 
 def _wanted(values: Float[Tensor, "shots classes"]) -> Float[Tensor, "shots classes"]:

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float32, Int
-from mgcld_plugins.encoders._weights import File
 from torch import Tensor
 
 from mgcld.errors import CheckpointError, ConfigError
+
+from .._weights import File
 
 FILES: tuple[File, ...] = (
     ("model.safetensors", "pytorch_model.bin"),

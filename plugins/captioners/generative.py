@@ -21,14 +21,14 @@ from typing import Literal
 import numpy as np
 import soxr
 import torch
-from mgcld_plugins.encoders._batches import Batches
-from mgcld_plugins.encoders._device import chosen_device
-from mgcld_plugins.encoders._weights import located, sha256_of
 
 from mgcld.data import AudioFeatures, Window
 from mgcld.errors import ConfigError
 from mgcld.interfaces import Encoder
 
+from .._batches import Batches
+from .._device import chosen_device
+from .._weights import located, sha256_of
 from ._speech_to_text import FILES, OPTIONAL, SpeechToText
 
 

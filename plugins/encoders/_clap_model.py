@@ -11,8 +11,8 @@ import torch
 
 from mgcld.errors import CheckpointError
 
+from .._weights import File
 from ._clap_front import ClapFront
-from ._weights import File
 
 WEIGHTS: File = ("model.safetensors", "pytorch_model.bin")
 FRONT: File = ("preprocessor_config.json", "processor_config.json")

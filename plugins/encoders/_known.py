@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from mgcld.data import Checkpoint
 
-from ._weights import File, cached
+from .._weights import File, cached
 
 LAION = Checkpoint(model="", licence="Apache-2.0", sample_rate=48_000, segment_seconds=0.3125)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mgcld.errors import CheckpointError
 
-from ._weights import located
+from .._weights import located
 
 FILE = "tokenizer.json"
 

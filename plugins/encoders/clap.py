@@ -14,12 +14,12 @@ from torch.nn.functional import normalize
 
 from mgcld.data import AudioFeatures, Checkpoint
 
-from ._batches import Batches, placed
+from .._batches import Batches, placed
+from .._device import Precision, chosen_device, computing
+from .._weights import located, sha256_of
 from ._clap_model import BESIDE, FILES, load_clap
 from ._clips import Clip, clips_of, most_segments
-from ._device import Precision, chosen_device, computing
 from ._known import CLAP, known_here, megabytes_of, revision_of
-from ._weights import located, sha256_of
 
 DEFAULT = "laion/clap-htsat-unfused"
 CLIPS_AT_ONCE = 32

@@ -16,13 +16,13 @@ from torch.nn.functional import normalize
 
 from mgcld.data import AudioFeatures, Checkpoint
 
-from ._batches import Batches, placed
+from .._batches import Batches, placed
+from .._device import Precision, chosen_device, computing
+from .._weights import cached, located, sha256_of
 from ._clips import Clip, clips_of, most_segments
-from ._device import Precision, chosen_device, computing
 from ._laion_package import WHO, Package, build
 from ._tokenizer import FILE as WORDS
 from ._tokenizer import Tokens, words_of
-from ._weights import cached, located, sha256_of
 
 REPOSITORY = "lukewys/laion_clap"
 MODEL = "lukewys/laion_clap/630k-audioset-best.pt"

@@ -19,7 +19,7 @@ from torch import Tensor
 from mgcld.data import AudioFeatures, Checkpoint
 from mgcld.errors import CheckpointError, WeightsUnavailable
 
-from ._device import Precision, chosen_device, computing
+from .._device import Precision, chosen_device, computing
 from ._mini_audio import SAMPLE_RATE, SEGMENT_SAMPLES, AudioNet, LogMel, least_samples, segments_of
 from ._mini_text import TextTable
 
@@ -109,12 +109,11 @@ class MiniEncoder:
             tags=0.5 * (tags * heard).amax(1) + 0.5 * _mean(tags, heard)[:, 0],
         )
 
-    def _outputs(
-        self, frames: Float[Tensor, "pitches batch frames bands"]
-    ) -> list[Float[Tensor, "batch segments _"]]:
+    def _outputs(self, frames: Float[Tensor, "pitches batch frames bands"]) -> list[Float[Tensor, "batch segments _"]]:
         """What the network says of a window, the mean over the pitches at which it hears it."""
         each: list[Tensor] = self._net(frames.flatten(0, 1))
-        return [output.float().unflatten(0, frames.shape[:2]).mean(0) for output in each]
+        pitches, batch = frames.shape[:2]
+        return [output.float().reshape(pitches, batch, *output.shape[1:]).mean(0) for output in each]
 
     @torch.no_grad()
     def embed_text(self, texts: Sequence[str]) -> Float[Tensor, "texts text"]:

@@ -17,14 +17,14 @@ from torch.nn.functional import normalize
 from mgcld.data import AudioFeatures, Checkpoint
 from mgcld.errors import ConfigError
 
-from ._batches import Batches, placed
+from .._batches import Batches, placed
+from .._device import Precision, chosen_device, computing
+from .._weights import cached, located, sha256_of
 from ._cnn14 import SAMPLE_RATE, SEGMENT_SAMPLES, pooled
-from ._device import Precision, chosen_device, computing
 from ._known import known_here, revision_of
 from ._msclap_net import load
 from ._tokenizer import FILE as WORDS
 from ._tokenizer import Tokens, words_of
-from ._weights import cached, located, sha256_of
 
 MODEL, WEIGHTS = "microsoft/msclap", "CLAP_weights_2022.pth"
 KNOWN = (

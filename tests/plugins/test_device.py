@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 import torch
-from mgcld_plugins.encoders._device import computing
+from mgcld_plugins._device import computing
 
 from mgcld.errors import DeviceUnavailable
 

@@ -27,7 +27,7 @@ def chosen_device(wish: str) -> torch.device:
     if device.type == "cuda" and not 0 <= (device.index or 0) < seen:  # a huge number comes back negative
         raise DeviceUnavailable(
             f"device {wish} is not there: this machine shows {seen} CUDA device(s)",
-            help="set the encoder's device to auto or cpu",
+            help="set its device to auto or cpu",
         )
     if device.type not in ("cpu", "cuda"):
         raise DeviceUnavailable(f"device {wish} is not supported", help="use auto, cpu, cuda or cuda:<number>")

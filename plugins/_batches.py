@@ -10,7 +10,7 @@ from mgcld.errors import OutOfDeviceMemory
 
 logger = logging.getLogger(__name__)
 
-ROOM = "set the encoder's device to cpu, or its precision to bfloat16, or end what else uses the GPU"
+ROOM = "set its device to cpu, or its precision to bfloat16, or end what else uses the GPU"
 
 Result = TypeVar("Result")
 Module = TypeVar("Module", bound=torch.nn.Module)

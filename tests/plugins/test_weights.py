@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mgcld_plugins.encoders._weights import cached, located, sha256_of
+from mgcld_plugins._weights import cached, located, sha256_of
 from servers.hub import COMMIT, Hub, hub
 
 from mgcld.errors import CheckpointError, WeightsUnavailable
@@ -169,7 +169,7 @@ def test_a_file_is_named_by_its_sha256_and_damage_to_a_download_is_found(tmp_pat
 
 def test_importing_the_encoders_brings_neither_library() -> None:
     code = (
-        "import sys, mgcld_plugins.encoders.clap, mgcld_plugins.encoders._weights; "
+        "import sys, mgcld_plugins.encoders.clap, mgcld_plugins._weights; "
         "print([name for name in ('transformers', 'huggingface_hub') if name in sys.modules])"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 import torch
-from mgcld_plugins.encoders._batches import Batches, placed
+from mgcld_plugins._batches import Batches, placed
 from torch import Tensor
 
 from mgcld.errors import ModelError, OutOfDeviceMemory
