@@ -29,8 +29,8 @@ from mgcld.training.train import Progress, Trainer
 
 WINDOW_SECONDS = 5.0
 """Of a new adapter."""
-TEMPLATE = Part(type="template")
-"""The explainer that needs nothing but the class's name."""
+BANK = Part(type="bank")
+"""The explainer that has something to say of most sounds, and of the others phrases their names."""
 
 
 def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
@@ -123,7 +123,7 @@ def build_listener(encoder: Part, captioner: Part, deadline: Deadline | None = N
 
 
 def build_trainer(
-    *, encoder: Part, captioner: Part | None = None, explainer: Part = TEMPLATE, mode: Mode, progress: Progress
+    *, encoder: Part, captioner: Part | None = None, explainer: Part = BANK, mode: Mode, progress: Progress
 ) -> Trainer:
     """Everything that `mgcld train` needs; without a captioner, the one that fits the encoder.
 
@@ -144,7 +144,7 @@ def build_trainer(
 
 
 def build_ear(
-    *, encoder: Part, captioner: Part | None = None, explainer: Part = TEMPLATE, cache: Path | None, progress: Progress
+    *, encoder: Part, captioner: Part | None = None, explainer: Part = BANK, cache: Path | None, progress: Progress
 ) -> tuple[Ear, Explainer]:
     """What `mgcld eval` hears a data set with, and who explains its classes; the captioner as in training.
 

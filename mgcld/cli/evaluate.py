@@ -67,7 +67,9 @@ def evaluate(
         str | None,
         typer.Option(help="Who captions each recording: NAME, NAME=MODEL, NAME?option=value; tags, or else retrieval."),
     ] = None,
-    explainer: Annotated[str, typer.Option(help="Who writes what a class sounds like.")] = "template",
+    explainer: Annotated[
+        str, typer.Option(help="Who writes what a class sounds like: bank, template, or a YAML file.")
+    ] = "bank",
     explanations: Annotated[int | None, typer.Option(min=1, help="How many sentences about each class; 8.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Where features are kept; ~/.cache/mgcld/features.")] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,

@@ -25,7 +25,9 @@ def train(
         str | None,
         typer.Option(help="Who captions each window: NAME, NAME=MODEL, NAME?option=value; tags, or else retrieval."),
     ] = None,
-    explainer: Annotated[str, typer.Option(help="Who writes what a class sounds like.")] = "template",
+    explainer: Annotated[
+        str, typer.Option(help="Who writes what a class sounds like: bank, template, or a YAML file.")
+    ] = "bank",
     explanations: Annotated[int | None, typer.Option(min=1, help="How many sentences about each class; 8.")] = None,
     report: Annotated[Path | None, typer.Option(help="A folder for the report as a page, report.html.")] = None,
     background: Annotated[Path | None, typer.Option(help="A recording to count false alarms in.")] = None,
