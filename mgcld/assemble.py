@@ -29,8 +29,6 @@ from mgcld.training.train import Progress, Trainer
 
 WINDOW_SECONDS = 5.0
 """Of a new adapter."""
-BANK = Part(type="bank")
-"""The explainer that has something to say of most sounds, and of the others phrases their names."""
 
 
 def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
@@ -123,14 +121,14 @@ def build_listener(encoder: Part, captioner: Part, deadline: Deadline | None = N
 
 
 def build_trainer(
-    *, encoder: Part, captioner: Part | None = None, explainer: Part = BANK, mode: Mode, progress: Progress
+    *, encoder: Part, captioner: Part | None = None, explainer: Part | None = None, mode: Mode, progress: Progress
 ) -> Trainer:
     """Everything that `mgcld train` needs; without a captioner, the one that fits the encoder.
 
     Raises:
         MgcldError: no such part, or its weights or its device are not here.
     """
-    writer: Explainer = _build("explainer", explainer, "explainer")
+    writer: Explainer = _build("explainer", explainer or Part(type=usual_explainer(encoder)), "explainer")
     listener, noted = _fitting(build_encoder(encoder), captioner)
     return Trainer(
         listener=listener,
@@ -144,14 +142,19 @@ def build_trainer(
 
 
 def build_ear(
-    *, encoder: Part, captioner: Part | None = None, explainer: Part = BANK, cache: Path | None, progress: Progress
+    *,
+    encoder: Part,
+    captioner: Part | None = None,
+    explainer: Part | None = None,
+    cache: Path | None,
+    progress: Progress,
 ) -> tuple[Ear, Explainer]:
     """What `mgcld eval` hears a data set with, and who explains its classes; the captioner as in training.
 
     Raises:
         MgcldError: no such part, or its weights or its device are not here.
     """
-    writer: Explainer = _build("explainer", explainer, "explainer")
+    writer: Explainer = _build("explainer", explainer or Part(type=usual_explainer(encoder)), "explainer")
     listener, noted = _fitting(build_encoder(encoder), captioner)
     ear = Ear(
         listener=listener,
@@ -162,6 +165,15 @@ def build_ear(
         progress=progress,
     )
     return ear, writer
+
+
+def usual_explainer(encoder: Part) -> str:
+    """The bank of written sentences, but for `mini` the class's name in a few phrasings.
+
+    Its text is a bag of words, to which a sentence about a sound says less than the sound's name: on recordings kept
+    aside, zero-shot with the bank was 3 to 4 points lower, and the adapter the same.
+    """
+    return "template" if encoder.type == "mini" else "bank"
 
 
 def file_at_full_speed(path: Path) -> AudioSource:

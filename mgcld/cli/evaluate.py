@@ -68,8 +68,9 @@ def evaluate(
         typer.Option(help="Who captions each recording: NAME, NAME=MODEL, NAME?option=value; tags, or else retrieval."),
     ] = None,
     explainer: Annotated[
-        str, typer.Option(help="Who writes what a class sounds like: bank, template, or a YAML file.")
-    ] = "bank",
+        str | None,
+        typer.Option(help="Who writes what a class sounds like: bank (with mini: template), or a YAML file."),
+    ] = None,
     explanations: Annotated[int | None, typer.Option(min=1, help="How many sentences about each class; 8.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Where features are kept; ~/.cache/mgcld/features.")] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,
@@ -79,7 +80,7 @@ def evaluate(
     learned, asked = _listed("--support-folds", support_folds), _listed("--query-fold", query_fold)
     chosen = _protocol(protocol, table is not None, bool(learned or asked))
     widths, counts = _numbers("--ways", ways, 0), _numbers("--shots", shots, 1)
-    from mgcld.assemble import build_ear  # torch: seconds, so only where it is needed
+    from mgcld.assemble import build_ear, usual_explainer  # torch: seconds, so only where it is needed
     from mgcld.evaluation.files import check_writable
     from mgcld.evaluation.report import Outputs, evaluated
     from mgcld.evaluation.study import Question, settled
@@ -91,10 +92,11 @@ def evaluate(
     if table and open_set:
         raise ConfigError("--table and --open-set are two runs", help="ask for one of them")
     found, question = settled(question, table=table is not None)
+    chosen_encoder = encoder_part(encoder, device)
     with bars() as progress:
         parts = {
-            "encoder": encoder_part(encoder, device),
-            "explainer": explainer_part(explainer, explanations),
+            "encoder": chosen_encoder,
+            "explainer": explainer_part(explainer or usual_explainer(chosen_encoder), explanations),
         }
         speaker = None if captioner is None else named_part(captioner)
         ear, writer = build_ear(**parts, captioner=speaker, cache=cache, progress=progress)

@@ -26,8 +26,9 @@ def train(
         typer.Option(help="Who captions each window: NAME, NAME=MODEL, NAME?option=value; tags, or else retrieval."),
     ] = None,
     explainer: Annotated[
-        str, typer.Option(help="Who writes what a class sounds like: bank, template, or a YAML file.")
-    ] = "bank",
+        str | None,
+        typer.Option(help="Who writes what a class sounds like: bank (with mini: template), or a YAML file."),
+    ] = None,
     explanations: Annotated[int | None, typer.Option(min=1, help="How many sentences about each class; 8.")] = None,
     report: Annotated[Path | None, typer.Option(help="A folder for the report as a page, report.html.")] = None,
     background: Annotated[Path | None, typer.Option(help="A recording to count false alarms in.")] = None,
@@ -35,7 +36,7 @@ def train(
 ) -> None:
     """Learn classes from a few recordings of each."""
     configure_logs("warning")
-    from mgcld.assemble import build_trainer  # torch: seconds, so only where it is needed
+    from mgcld.assemble import build_trainer, usual_explainer  # torch: seconds, so only where it is needed
     from mgcld.model.checkpoint import check_writable, save_adapter
     from mgcld.training.reporting.page import check_folder, write_page
     from mgcld.training.reporting.plain import as_plain
@@ -45,10 +46,11 @@ def train(
     check_writable(output)
     if report is not None:
         check_folder(report)
+    chosen_encoder = encoder_part(encoder, device)
     with _bars() as progress:
         parts = {
-            "encoder": encoder_part(encoder, device),
-            "explainer": explainer_part(explainer, explanations),
+            "encoder": chosen_encoder,
+            "explainer": explainer_part(explainer or usual_explainer(chosen_encoder), explanations),
         }
         speaker = None if captioner is None else named_part(captioner)
         trainer = build_trainer(**parts, captioner=speaker, mode=mode, progress=progress)
