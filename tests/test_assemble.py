@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import soundfile
+from mgcld_plugins.explainers.template import TemplateExplainer
 
-from mgcld.assemble import build_recogniser, build_trainer
+from mgcld.assemble import build_recogniser, build_trainer, usual_explainer
 from mgcld.audio.windows import made_window
 from mgcld.config import Part, named_part
 from mgcld.demo.sounds import synthesise
@@ -112,3 +113,8 @@ def test_captions_beside_the_shots_are_heard_in_training_and_not_in_a_stream(
     assert not caplog.records
     (prediction,) = build_recogniser(path, MINI)([SIREN])
     assert (prediction.caption, prediction.caption_fresh) == (None, True)
+
+
+def test_without_a_wish_the_bank_explains_but_for_mini(train: Any) -> None:
+    assert usual_explainer(named_part("clap=./folder")) == "bank"
+    assert load_adapter(train(Part(type="none"))).sentences[0] == tuple(TemplateExplainer().explain("rain"))
