@@ -100,7 +100,10 @@ def test_features_are_what_transformers_computes(encoder: ClapEncoder, folder: P
 
 def test_the_native_coarse_feature_is_the_models_own(encoder: ClapEncoder, folder: Path) -> None:
     clip = sounds(2, WINDOW)
-    heard = ClapEncoder(str(folder), device="cpu", coarse="native").embed_audio(clip, torch.full((2,), WINDOW))
+    native = ClapEncoder(str(folder), device="cpu", coarse="native")
+    assert native.name == f"clap={folder}?coarse=native"
+    assert native.weights_hash != encoder.weights_hash  # neither serves an adapter, or fills a cache, of the other
+    heard = native.embed_audio(clip, torch.full((2,), WINDOW))
     for i in range(2):
         torch.testing.assert_close(heard.coarse[i], straight(folder, clip[i])[2], atol=1e-4, rtol=0)
     mean = encoder.embed_audio(clip, torch.full((2,), WINDOW))

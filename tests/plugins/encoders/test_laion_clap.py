@@ -154,6 +154,8 @@ def test_the_published_checkpoints_are_listed_the_default_first() -> None:
         ("/somewhere/a/file.pt", ("/somewhere/a/file.pt", "630k-audioset-best.pt")),
         ("./a/b.pt", ("./a/b.pt", "630k-audioset-best.pt")),
         ("lukewys/laion_clap", ("lukewys/laion_clap", "630k-audioset-best.pt")),
+        ("~nobody-at-all/a/b.pt", ("~nobody-at-all/a/b.pt", "630k-audioset-best.pt")),
+        (f"lab/{300 * 'a'}/b.pt", (f"lab/{300 * 'a'}", "b.pt")),
     ],
 )
 def test_a_model_is_a_file_of_the_hub_or_a_path(model: str, place: tuple[str, str]) -> None:

@@ -87,7 +87,7 @@ def test_five_seconds_are_21_segments_of_unit_length_and_equal_weight(encoder: M
 
 
 def test_segments_and_clip_are_what_the_publishers_steps_make_of_the_same_tensors(
-    native: MsClapEncoder, state: dict[str, Tensor]
+    encoder: MsClapEncoder, native: MsClapEncoder, state: dict[str, Tensor]
 ) -> None:
     sounds = noise(2, WINDOW)
     features = heard(native, sounds)
@@ -96,6 +96,8 @@ def test_segments_and_clip_are_what_the_publishers_steps_make_of_the_same_tensor
     each_alone = torch.stack([project(state, rows[..., [t]].amax(2) + rows[..., [t]].mean(2)) for t in range(21)], 1)
     assert close(features.fine, each_alone)
     assert close(features.coarse, project(state, rows.amax(2) + rows.mean(2)))
+    assert native.name.endswith("?coarse=native")
+    assert native.weights_hash != encoder.weights_hash
     different = features.fine[0] @ features.fine[0].T
     assert different.min() < 0.99, "all segments alike: the comparison would say nothing"
 
