@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mgcld_plugins.encoders._state import unpickled
 from mgcld_plugins.encoders.msclap import MsClapEncoder
 from tiny_msclap import AUDIO, JOINT, SENTENCES, TEXT, feature_map, project, save_tiny_msclap
 from torch import Tensor
@@ -277,6 +278,19 @@ def test_half_a_file_is_refused(folder: Path, tmp_path: Path, share: float) -> N
     (tmp_path / FILE).write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(CheckpointError, match="no checkpoint that can be loaded safely"):
         MsClapEncoder(str(tmp_path), tokenizer=str(folder), device="cpu")
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_whatever_byte_of_a_file_is_damaged_it_is_no_other_error(tmp_path: Path, old: bool) -> None:
+    torch.save({"model": {"a": torch.arange(5.0)}}, tmp_path / "w.pth", _use_new_zipfile_serialization=not old)
+    whole, refused = (tmp_path / "w.pth").read_bytes(), 0
+    for place in range(0, len(whole), 2):
+        (tmp_path / "w.pth").write_bytes(whole[:place] + bytes([whole[place] ^ 0x5A]) + whole[place + 1 :])
+        try:
+            unpickled(tmp_path / "w.pth")
+        except CheckpointError:
+            refused += 1
+    assert refused > 20
 
 
 @pytest.mark.parametrize("content", [{"state_dict": {}}, {"model": {"a": 1}}, [torch.zeros(2)]])
