@@ -15,6 +15,7 @@ from mgcld.errors import CheckpointError, ConfigError
 from ._state import fill, size, sizes_of_bert, unpickled
 
 WHO = "laion_clap"
+INSTALL = "pip install 'mgcld[laion]'"
 PREFIX = "module."
 AMODELS = {96: "HTSAT-tiny", 128: "HTSAT-base"}
 """The package's names of its audio networks, by the width of their first layer."""
@@ -35,7 +36,7 @@ class Package:
         """Import it. Doing so it fetches three tokenizers, which serve its training alone: it does not get them.
 
         Raises:
-            ConfigError: it is not installed.
+            ConfigError: it is not installed, or its libraries do not fit it.
         """
         from transformers import PreTrainedTokenizerBase
 
@@ -44,7 +45,10 @@ class Package:
                 from laion_clap.hook import create_model
         except ModuleNotFoundError as error:
             missing = str(error.name).partition(".")[0]
-            raise ConfigError(f"{WHO}: {missing!r} is not installed", help="pip install 'mgcld[laion]'") from error
+            raise ConfigError(f"{WHO}: {missing!r} is not installed", help=INSTALL) from error
+        except Exception as error:  # libraries that it was not made for: another numpy, another torchvision
+            named = f"{WHO}: its package cannot be imported: {error}"
+            raise ConfigError(named, help=f"{INSTALL}, into an environment of its own") from error
         import clap_module.model  # the package has made it importable by this name
 
         self._create, self._parts = create_model, clap_module.model

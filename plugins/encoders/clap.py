@@ -78,7 +78,7 @@ class ClapEncoder:
     @classmethod
     def checkpoints(cls) -> Sequence[Checkpoint]:
         """The known ones, and whether they are on this machine. Nothing is loaded."""
-        return known_here(CLAP, FILES)
+        return known_here(CLAP, FILES, BESIDE)
 
     @property
     def device(self) -> str:

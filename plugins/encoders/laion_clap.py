@@ -18,10 +18,10 @@ from mgcld.data import AudioFeatures, Checkpoint
 
 from .._batches import Batches, placed
 from .._device import Precision, chosen_device, computing
-from .._weights import cached, located
+from .._weights import cached, fetching, located
 from ._clips import Clip, clips_of, features_of, most_segments
 from ._identity import hash_of, named
-from ._laion_package import WHO, Package, build
+from ._laion_package import INSTALL, WHO, Package, build
 from ._tokenizer import FILE as WORDS
 from ._tokenizer import Tokens, words_of
 
@@ -94,8 +94,15 @@ class LaionClapEncoder:
         """The published ones without fusion, and whether they, their tokenizer and the package are on this machine."""
         known = Checkpoint(model="", licence="CC0-1.0", sample_rate=SAMPLE_RATE, segment_seconds=cls.segment_seconds)
         readable = find_spec("laion_clap") is not None and cached(TOKENIZER, [WORDS]) is not None
-        here = {file: readable and cached(REPOSITORY, [file]) is not None for file in FILES}
-        return [replace(known, model=f"{REPOSITORY}/{file}", here=here[file]) for file in FILES]
+        return [
+            replace(
+                known,
+                model=f"{REPOSITORY}/{file}",
+                here=readable and cached(REPOSITORY, [file]) is not None,
+                fetch=f"{INSTALL} && {fetching(REPOSITORY, [file])} && {fetching(TOKENIZER, [WORDS])}",
+            )
+            for file in FILES
+        ]
 
     @property
     def device(self) -> str:

@@ -19,7 +19,7 @@ from mgcld.errors import ConfigError
 
 from .._batches import Batches, placed
 from .._device import Precision, chosen_device, computing
-from .._weights import cached, located
+from .._weights import cached, fetching, located
 from ._cnn14 import SAMPLE_RATE, SEGMENT_SAMPLES, pooled
 from ._identity import hash_of, named
 from ._known import known_here, revision_of
@@ -95,8 +95,11 @@ class MsClapEncoder:
     @classmethod
     def checkpoints(cls) -> Sequence[Checkpoint]:
         """The published one, and whether it and its tokenizer are on this machine. Nothing is loaded."""
-        readable = cached(TOKENIZER, [WORDS]) is not None
-        return [replace(known, here=known.here and readable) for known in known_here(KNOWN, [WEIGHTS])]
+        readable, words = cached(TOKENIZER, [WORDS]) is not None, fetching(TOKENIZER, [WORDS])
+        return [
+            replace(known, here=known.here and readable, fetch=f"{known.fetch} && {words}")
+            for known in known_here(KNOWN, [WEIGHTS])
+        ]
 
     @property
     def device(self) -> str:

@@ -88,6 +88,19 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     assert "mgcld[laion]" in caught.value.help
 
 
+def test_a_package_that_its_libraries_break_is_a_named_error_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "laion_clap"]:
+        monkeypatch.delitem(sys.modules, name)
+    (tmp_path / "laion_clap").mkdir()
+    (tmp_path / "laion_clap" / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match="cannot be imported: operator torchvision::nms") as caught:
+        Package()
+    assert "mgcld[laion]" in caught.value.help
+
+
 @pytest.mark.parametrize("core", [b"core", b"_core"])
 def test_numpy_scalars_beside_the_weights_are_read_under_both_their_names(tmp_path: Path, core: bytes) -> None:
     save({"a.weight": torch.arange(3.0)}, tmp_path)
@@ -145,6 +158,10 @@ def test_the_published_checkpoints_are_listed_the_default_first() -> None:
     known = LaionClapEncoder.checkpoints()
     assert known[0].model == inspect.signature(LaionClapEncoder).parameters["model"].default
     assert {(each.licence, each.sample_rate, each.segment_seconds) for each in known} == {("CC0-1.0", 48_000, 0.3125)}
+    package, weights, words = str(known[1].fetch).split(" && ")
+    assert package == "pip install 'mgcld[laion]'"
+    assert weights == "hf download lukewys/laion_clap 630k-best.pt"
+    assert words == "hf download FacebookAI/roberta-base tokenizer.json"
 
 
 @pytest.mark.parametrize(

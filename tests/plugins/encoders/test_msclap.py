@@ -339,6 +339,9 @@ def test_another_version_is_refused(folder: Path) -> None:
 def test_the_published_checkpoint_is_listed() -> None:
     (known,) = MsClapEncoder.checkpoints()
     assert (known.model, known.licence, known.sample_rate) == ("microsoft/msclap", "MS-PL", 44_100)
+    weights, words = str(known.fetch).split(" && ")
+    assert weights == f"hf download microsoft/msclap --revision {known.revision} {FILE}"  # not its other models
+    assert words == "hf download google-bert/bert-base-uncased tokenizer.json"
 
 
 def test_importing_it_brings_neither_transformers_nor_a_reference_package() -> None:
