@@ -133,10 +133,13 @@ def _fetched(
     model: str, files: Sequence[File], optional: Sequence[str], revision: str | None, who: str, size: str
 ) -> list[Path]:
     """Download what is wanted, of one commit; what was there of an earlier attempt is not loaded again."""
-    from huggingface_hub.errors import HTTPError, XetDownloadError  # type: ignore[attr-defined]  # httpx's own
+    from huggingface_hub.errors import HFValidationError, HTTPError, XetDownloadError  # type: ignore[attr-defined]  # httpx's own
 
     try:
         return _download(model, files, optional, revision, who)
+    except HFValidationError as error:
+        named = f"{who}: there is nothing at {model}, and a model of the hub has a name like laion/larger_clap_general"
+        raise WeightsUnavailable(named, help=_to_hold(files)) from error
     except (HTTPError, XetDownloadError, OSError, ValueError) as error:
         raise _unavailable(model, [*files, *optional], revision, who, size, _reason(error)) from error
 
