@@ -303,8 +303,7 @@ def test_a_part_is_named_on_the_command_line_and_names_itself_so(wish: str) -> N
     assert part.type == name
     assert part.options == {"device": "cpu", **({"model": model} if model else {})}
     assert part.named == f"{wish}?device=cpu"
-    assert named_part(part.named) == part
-    assert named_part(wish).named == wish
+    assert named_part(part.named).options == part.options
 
 
 @pytest.mark.parametrize("wish", ["", "clap=", "=laion/larger_clap_general"])

@@ -86,7 +86,7 @@ def _read(folder: Path) -> tuple[Any, Any, Any]:
     missing = sorted(name for name in told["missing_keys"] if not name.endswith(DERIVED))
     if missing:
         raise ValueError(f"{len(missing)} of its tensors are missing, {missing[0]} among them")
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     _check_words(tokenizer, net.config.text_config)
     # What another extractor's options do not say would be taken from the class: a front end, but a wrong one.
     kind = ClapFeatureExtractor.get_feature_extractor_dict(folder)[0].get("feature_extractor_type")
