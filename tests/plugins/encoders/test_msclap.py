@@ -1,6 +1,7 @@
 """`msclap`: the network against its publisher's steps, the segments, and what a checkpoint must hold."""
 
 import hashlib
+import json
 import pickle
 import subprocess
 import sys
@@ -328,6 +329,13 @@ def test_a_tokenizer_of_another_model_is_refused(altered: Callable[..., MsClapEn
 def test_a_damaged_tokenizer_is_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(CheckpointError, match=r"is no tokenizer\.json"):
+        MsClapEncoder(str(folder), tokenizer=str(tmp_path), device="cpu")
+
+
+def test_a_tokenizer_that_does_not_mark_where_a_text_begins_is_refused(folder: Path, tmp_path: Path) -> None:
+    words = json.loads((folder / "tokenizer.json").read_text()) | {"post_processor": None}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(words))
+    with pytest.raises(CheckpointError, match="does not mark where a text begins"):
         MsClapEncoder(str(folder), tokenizer=str(tmp_path), device="cpu")
 
 
