@@ -20,6 +20,9 @@ PREFIX = "module."
 AMODELS = {96: "HTSAT-tiny", 128: "HTSAT-base"}
 """The package's names of its audio networks, by the width of their first layer."""
 POSITIONS = "text_branch.embeddings.position_ids"
+FUSION = "audio_branch.patch_embed.mel_conv2d.weight"
+"""What only checkpoints with fusion have."""
+WITHOUT = "take one without, as 630k-audioset-best.pt, or the encoder clap with laion/clap-htsat-fused"
 SCALAR = np.float64(0).__reduce__()[0]
 """What a numpy scalar is pickled as: the publisher left a few beside the weights. Its module's name has moved once."""
 HARMLESS = [
@@ -64,9 +67,11 @@ def build(package: Package, path: Path) -> Any:
     """The package's network with the weights of one of its `.pt` files, for inference alone, on the CPU.
 
     Raises:
-        CheckpointError: the file does not fit it; names the keys that do not.
+        CheckpointError: the file does not fit it; names the keys that do not. Or it is one with fusion.
     """
     state = state_of(path)
+    if FUSION in state:
+        raise CheckpointError(f"{path} is a checkpoint with fusion, which this encoder does not load", help=WITHOUT)
     sizes = sizes_of_bert(state, "text_branch", who=f"{WHO}, {path}")
     width = size(state, "audio_branch.patch_embed.proj.weight", who=f"{WHO}, {path}")
     if width not in AMODELS:

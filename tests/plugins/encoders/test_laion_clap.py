@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from mgcld_plugins.encoders._laion_package import Package, state_of
+from mgcld_plugins.encoders._laion_package import Package, build, state_of
 from mgcld_plugins.encoders.laion_clap import LaionClapEncoder, _filled, _place
 from tiny_clap import SENTENCES, tokenizer
 from torch import Tensor
@@ -267,6 +267,13 @@ def test_every_key_is_accounted_for(folder: Path, tmp_path: Path, change: dict[s
     save({name: tensor for name, tensor in state.items() if tensor is not None}, tmp_path)
     with pytest.raises(CheckpointError, match=told):
         LaionClapEncoder(str(tmp_path), tokenizer=str(folder), device="cpu")
+
+
+def test_a_checkpoint_with_fusion_is_told_before_anything_is_built(tmp_path: Path) -> None:
+    save({"audio_branch.patch_embed.mel_conv2d.weight": torch.zeros(2)}, tmp_path)
+    with pytest.raises(CheckpointError, match="with fusion") as caught:
+        build(object.__new__(Package), tmp_path / "630k-audioset-best.pt")  # a package that was not even imported
+    assert "clap-htsat-fused" in caught.value.help
 
 
 @with_package
