@@ -89,7 +89,8 @@ def _read(folder: Path) -> tuple[Any, Any, Any]:
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     _check_words(tokenizer, net.config.text_config)
     # What another extractor's options do not say would be taken from the class: a front end, but a wrong one.
-    kind = ClapFeatureExtractor.get_feature_extractor_dict(folder)[0].get("feature_extractor_type")
+    options, _ = ClapFeatureExtractor.get_feature_extractor_dict(folder, local_files_only=True)
+    kind = options.get("feature_extractor_type")
     if kind != ClapFeatureExtractor.__name__:
         raise ValueError(f"its front end is of type {kind}, not ClapFeatureExtractor")
     front = ClapFront(ClapFeatureExtractor.from_pretrained(folder, local_files_only=True))

@@ -54,6 +54,7 @@ class ClapEncoder:
             WeightsUnavailable: it is not here and cannot be downloaded.
             CheckpointError: it is no CLAP checkpoint, or a damaged one.
             DeviceUnavailable: no such device on this machine, or it does not compute so.
+            OutOfDeviceMemory: it does not hold the weights.
         """
         self.name = named("clap", model, coarse=coarse, revision=revision)
         self._device = chosen_device(device)
