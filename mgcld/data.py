@@ -179,6 +179,8 @@ class Checkpoint:
     """Size of the weights."""
     revision: str | None = None
     """The commit that is downloaded."""
+    fetch: str | None = None
+    """The command that brings it onto a machine that has network."""
     here: bool = False
     """It is on this machine."""
 

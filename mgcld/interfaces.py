@@ -81,7 +81,10 @@ class Encoder(Protocol):
 
     @property
     def weights_hash(self) -> str:
-        """sha256 of the weights (hexadecimal): an adapter serves only the encoder that it was trained with."""
+        """sha256 (hexadecimal) of the weights, and of an option that changes what is heard with them.
+
+        An adapter serves only the encoder that it was trained with, and features that were kept serve no other.
+        """
         ...
 
     @property

@@ -10,7 +10,9 @@ from mgcld.errors import OutOfDeviceMemory
 
 logger = logging.getLogger(__name__)
 
-ROOM = "set its device to cpu, or its precision to bfloat16, or end what else uses the GPU"
+ROOM = "set its device to cpu, or end what else uses the GPU"
+LESS = f"{ROOM}, or set its precision to bfloat16"
+"""Weights are kept in float32 all the same."""
 
 Result = TypeVar("Result")
 Module = TypeVar("Module", bound=torch.nn.Module)
@@ -61,7 +63,7 @@ class Batches:
         except torch.OutOfMemoryError as error:
             if part.stop - part.start == 1:
                 raise OutOfDeviceMemory(
-                    f"{self._who}: the device's memory does not hold even one clip or text", help=ROOM
+                    f"{self._who}: the device's memory does not hold even one clip or text", help=LESS
                 ) from error
             return None  # the error holds on to the tensors: only once it is gone can memory be freed
 

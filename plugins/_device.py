@@ -6,7 +6,9 @@ from typing import Literal
 
 import torch
 
-from mgcld.errors import DeviceUnavailable
+from mgcld.errors import DeviceUnavailable, OutOfDeviceMemory
+
+from ._batches import ROOM
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
@@ -41,6 +43,7 @@ def computing(device: torch.device, precision: Precision) -> Callable[[], contex
 
     Raises:
         DeviceUnavailable: this device does not compute so.
+        OutOfDeviceMemory: it is full.
     """
     if precision == "float32":
         return contextlib.nullcontext
@@ -52,6 +55,8 @@ def computing(device: torch.device, precision: Precision) -> Callable[[], contex
     try:
         with context():
             torch.nn.functional.conv2d(torch.ones(1, 1, 2, 2, device=device), torch.ones(1, 1, 2, 2, device=device))
+    except torch.OutOfMemoryError as error:
+        raise OutOfDeviceMemory(f"there is no memory left on {device}", help=ROOM) from error
     except RuntimeError as error:
         named = f"{device.type} does not compute in {precision}: {error}"
         raise DeviceUnavailable(named, help="set the encoder's precision to float32") from error

@@ -70,6 +70,12 @@ def cached(model: str, files: Sequence[File], revision: str | None = None) -> li
     return found if len(found) == len(files) and len({path.parent for path in found}) == 1 else None
 
 
+def fetching(model: str, files: Sequence[File], revision: str | None = None) -> str:
+    """The command that brings them into the hub's cache, where there is network."""
+    names = " ".join(dict.fromkeys(name for file in files for name in _names(file)))
+    return f"hf download {model}{f' --revision {revision}' if revision else ''} {names}"
+
+
 def sha256_of(path: Path) -> str:
     """Hexadecimal; a second or two for a gigabyte.
 
@@ -101,7 +107,8 @@ def _listed(files: Sequence[File]) -> str:
 
 
 def _to_hold(files: Sequence[File]) -> str:
-    return f"name a folder that holds {_listed(files)}, or a model of the hub. {MEANWHILE}"
+    itself = ", or such a file" if len(files) == 1 else ""
+    return f"name a folder that holds {_listed(files)}{itself}, or a model of the hub. {MEANWHILE}"
 
 
 def _on_disk(wish: str, files: Sequence[File], who: str) -> list[Path] | None:
@@ -126,10 +133,13 @@ def _fetched(
     model: str, files: Sequence[File], optional: Sequence[str], revision: str | None, who: str, size: str
 ) -> list[Path]:
     """Download what is wanted, of one commit; what was there of an earlier attempt is not loaded again."""
-    from huggingface_hub.errors import HTTPError, XetDownloadError  # type: ignore[attr-defined]  # httpx's own
+    from huggingface_hub.errors import HFValidationError, HTTPError, XetDownloadError  # type: ignore[attr-defined]  # httpx's own
 
     try:
         return _download(model, files, optional, revision, who)
+    except HFValidationError as error:
+        named = f"{who}: there is nothing at {model}, and a model of the hub has a name like laion/larger_clap_general"
+        raise WeightsUnavailable(named, help=_to_hold(files)) from error
     except (HTTPError, XetDownloadError, OSError, ValueError) as error:
         raise _unavailable(model, [*files, *optional], revision, who, size, _reason(error)) from error
 
@@ -183,11 +193,9 @@ def _unavailable(
     from huggingface_hub.constants import HF_HUB_CACHE
 
     at = f" at revision {revision}" if revision else ""
-    names = " ".join(dict.fromkeys(name for file in files for name in _names(file)))
-    pinned = f" --revision {revision}" if revision else ""
     return WeightsUnavailable(
         f"{who}: the weights of {model} are not on this machine, and {reason}",
-        help=f"where there is network: hf download {model}{pinned} {names}; that fills {HF_HUB_CACHE}, which can be "
+        help=f"where there is network: {fetching(model, files, revision)}; that fills {HF_HUB_CACHE}, which can be "
         f"copied to this machine. Or put {_listed(files)} of huggingface.co/{model}{at}{size and f' ({size})'} "
         f"into a folder and name the folder instead of the model. {MEANWHILE}",
     )

@@ -290,13 +290,20 @@ def test_text_that_begins_as_a_path_starts_at_the_file_too(tmp_path: Path, writt
     assert options_of(Radio, {"url": "x", "model": written}, where="encoder")["model"] == written
 
 
+def test_the_home_of_nobody_is_named_with_its_part(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"sources\.kitchen: .*home") as raised:
+        options_of(Radio, {"url": "x", "log": "~nobody-at-all/log"}, where="sources.kitchen", base=tmp_path)
+    assert "~" in raised.value.help
+
+
 @pytest.mark.parametrize("wish", ["mini", "clap=laion/larger_clap_general", "clap=./here=there"])
 def test_a_part_is_named_on_the_command_line_and_names_itself_so(wish: str) -> None:
     part = named_part(wish, device="cpu")
     name, _, model = wish.partition("=")
     assert part.type == name
     assert part.options == {"device": "cpu", **({"model": model} if model else {})}
-    assert part.named == wish
+    assert part.named == f"{wish}?device=cpu"
+    assert named_part(part.named).options == part.options
 
 
 @pytest.mark.parametrize("wish", ["", "clap=", "=laion/larger_clap_general"])

@@ -24,7 +24,7 @@ TEXT = {
 }
 
 
-def save_tiny_clap(folder: Path, *, fusion: bool = False, seed: int = 0, padding: str = "repeatpad") -> Path:
+def save_tiny_clap(folder: Path, *, fusion: bool = False, seed: int = 0) -> Path:
     """Model, feature extractor and tokenizer, as `save_pretrained` lays them out."""
     from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
@@ -40,7 +40,7 @@ def save_tiny_clap(folder: Path, *, fusion: bool = False, seed: int = 0, padding
     norm.running_var.fill_(400)
     model.save_pretrained(folder)
     truncation = "fusion" if fusion else "rand_trunc"
-    extractor: Any = ClapFeatureExtractor(frequency_min=50, truncation=truncation, padding=padding)
+    extractor: Any = ClapFeatureExtractor(frequency_min=50, truncation=truncation, padding="repeatpad")
     extractor.save_pretrained(folder)
     tokenizer().save_pretrained(folder)
     return folder

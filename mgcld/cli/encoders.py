@@ -18,13 +18,14 @@ from mgcld.cli.logs import configure_logs
 from mgcld.config import encoder_part
 from mgcld.data import Checkpoint
 from mgcld.errors import MgcldError
+from mgcld.interfaces import Encoder
 
 WINDOW_SECONDS = 5
 REPEATS = 5
 UNKNOWN = Checkpoint(model="")
 HELP = """
 use one with: --encoder NAME, or --encoder NAME=MODEL for any other model or folder that it can read
-what is not on disk is downloaded at its first use; beforehand: hf download MODEL --revision REVISION (see --json)"""
+what is not on disk is downloaded at its first use; what brings it here beforehand is the `fetch` of each with --json"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,9 +73,12 @@ def _timed(row: Row, device: str) -> Row:
     from mgcld.assemble import build_encoder  # torch: seconds, so only where it is needed
 
     try:
-        encoder = build_encoder(encoder_part(row.name, device))
+        return dataclasses.replace(row, speed_ms=_milliseconds(build_encoder(encoder_part(row.name, device))))
     except MgcldError as error:
         return dataclasses.replace(row, trouble=f"{error}; {error.help}")
+
+
+def _milliseconds(encoder: Encoder) -> float:
     import torch
 
     samples = 0.1 * torch.randn(1, WINDOW_SECONDS * encoder.sample_rate)
@@ -83,7 +87,7 @@ def _timed(row: Row, device: str) -> Row:
         began = time.perf_counter()
         encoder.embed_audio(samples, torch.tensor([samples.shape[1]])).coarse.tolist()  # which waits for a GPU
         taken.append(1000 * (time.perf_counter() - began))
-    return dataclasses.replace(row, speed_ms=statistics.median(taken[1:]))
+    return statistics.median(taken[1:])
 
 
 def _plain(row: Row) -> dict[str, Any]:

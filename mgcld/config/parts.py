@@ -128,8 +128,11 @@ def options_of(
     values = {name: getattr(checked, name) for name in fields if name in checked.model_fields_set}
     if base is None:
         return values
-    rooted: dict[str, Any] = {name: base / v.expanduser() for name, v in values.items() if isinstance(v, Path)}
-    rooted |= {name: _rooted(v, base) for name, v in values.items() if isinstance(v, str)}
+    try:
+        rooted: dict[str, Any] = {name: base / v.expanduser() for name, v in values.items() if isinstance(v, Path)}
+        rooted |= {name: _rooted(v, base) for name, v in values.items() if isinstance(v, str)}
+    except RuntimeError as error:  # ~nobody
+        raise ConfigError(f"{where}: {error}", help="write the path without ~") from error
     return {**values, **rooted}
 
 

@@ -41,12 +41,12 @@ def load_clap(folder: Path) -> ClapParts:
     """Everything of a checkpoint.
 
     Raises:
-        CheckpointError: it is no ClapModel, or a damaged one, or weights are missing in it.
+        CheckpointError: it is no ClapModel, or a damaged one, weights are missing in it, or its parts do not fit.
     """
     _check_type(folder / "config.json")
     try:
         with _without_bars():
-            net, tokenizer, extractor = _read(folder)
+            net, tokenizer, front = _read(folder)
     except Exception as error:  # whatever the library stumbles over in a damaged file
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise CheckpointError(f"{folder} cannot be read as a CLAP model: {first}", help=ANOTHER) from error
@@ -55,7 +55,7 @@ def load_clap(folder: Path) -> ClapParts:
     return ClapParts(
         net=net.eval().requires_grad_(False),
         tokenizer=tokenizer,
-        front=ClapFront(extractor),
+        front=front,
         segments=segments_of(audio),
         longest_text=min(room, tokenizer.model_max_length),
     )
@@ -86,8 +86,31 @@ def _read(folder: Path) -> tuple[Any, Any, Any]:
     missing = sorted(name for name in told["missing_keys"] if not name.endswith(DERIVED))
     if missing:
         raise ValueError(f"{len(missing)} of its tensors are missing, {missing[0]} among them")
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    return net, tokenizer, ClapFeatureExtractor.from_pretrained(folder, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    _check_words(tokenizer, net.config.text_config)
+    # What another extractor's options do not say would be taken from the class: a front end, but a wrong one.
+    options, _ = ClapFeatureExtractor.get_feature_extractor_dict(folder, local_files_only=True)
+    kind = options.get("feature_extractor_type")
+    if kind != ClapFeatureExtractor.__name__:
+        raise ValueError(f"its front end is of type {kind}, not ClapFeatureExtractor")
+    front = ClapFront(ClapFeatureExtractor.from_pretrained(folder, local_files_only=True))
+    _check_bands(front, net.config.audio_config)
+    return net, tokenizer, front
+
+
+def _check_words(tokenizer: Any, text: Any) -> None:
+    if len(tokenizer) > text.vocab_size:
+        raise ValueError(f"its tokenizer knows {len(tokenizer)} words, and the weights {text.vocab_size}")
+    if tokenizer.pad_token is None:
+        raise ValueError("its tokenizer has no token to fill up with")
+
+
+def _check_bands(front: ClapFront, audio: Any) -> None:
+    frames, bands = 1 + front.samples // front.hop, front.bank.shape[1]
+    most = audio.spec_size * (audio.spec_size // audio.num_mel_bins)
+    if bands != audio.num_mel_bins or frames > most:
+        hears = f"its network hears at most {most} frames of {audio.num_mel_bins} bands"
+        raise ValueError(f"{hears}, and its front end makes {frames} of {bands}")
 
 
 @contextlib.contextmanager

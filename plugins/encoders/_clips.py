@@ -1,7 +1,13 @@
-"""How windows of any length become clips of a model that hears so many seconds at once."""
+"""How windows of any length become clips of a model that hears so many seconds at once, and features again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from mgcld.data import AudioFeatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +45,26 @@ def clips_of(valid_samples: Sequence[int], longest: int, segments: int) -> list[
 def most_segments(samples: int, longest: int, segments: int) -> int:
     """Segments of a window that is valid throughout."""
     return -(-samples // longest) * segments if samples > longest else -(-segments * samples // longest)
+
+
+def features_of(
+    clips: Sequence[Clip],
+    segments: Float[Tensor, "clips segments audio"],
+    whole: Float[Tensor, "clips audio"],
+    *,
+    windows: int,
+    places: int,
+    native: bool,
+) -> AudioFeatures:
+    """Of `windows` windows with `places` segments each: what was heard, all of one weight; zeros for padding.
+
+    `segments` and `whole` are unit rows. Coarse is the mean of a window's segments, or `native` of its clips.
+    """
+    fine = segments.new_zeros(windows, places, segments.shape[2])
+    weights, sums = fine.new_zeros(windows, places), fine.new_zeros(windows, fine.shape[2])
+    for i, clip in enumerate(clips):
+        fine[clip.window, clip.place] = segments[i, : clip.segments]
+        weights[clip.window, clip.place] = 1.0
+        sums[clip.window] += whole[i]
+    coarse = normalize(sums if native else fine.sum(1), dim=-1)
+    return AudioFeatures(fine, weights / weights.sum(1, keepdim=True), coarse)

@@ -15,8 +15,6 @@ LOWEST_HERTZ, HIGHEST_HERTZ = 50.0, 14_000.0
 FLOOR = 1e-10
 SEGMENT_SAMPLES = 32 * HOP
 """Five halvings of the time axis: 32 frames to a row."""
-LEAST_SAMPLES = 31 * HOP
-"""Makes 32 frames, one row."""
 
 
 class LogMel(nn.Module):

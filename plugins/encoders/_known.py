@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from mgcld.data import Checkpoint
 
-from .._weights import File, cached
+from .._weights import File, cached, fetching
 
 LAION = Checkpoint(model="", licence="Apache-2.0", sample_rate=48_000, segment_seconds=0.3125)
 
@@ -34,6 +34,13 @@ def megabytes_of(known: Sequence[Checkpoint], model: str) -> float | None:
     return next((each.megabytes for each in known if each.model == model), None)
 
 
-def known_here(known: Sequence[Checkpoint], files: Sequence[File]) -> list[Checkpoint]:
-    """The same, each with the answer to whether it is in the hub's cache on this machine."""
-    return [dataclasses.replace(each, here=cached(each.model, files, each.revision) is not None) for each in known]
+def known_here(known: Sequence[Checkpoint], files: Sequence[File], optional: Sequence[str] = ()) -> list[Checkpoint]:
+    """The same, each with the answer to whether it is in the hub's cache on this machine, and what brings it there."""
+    return [
+        dataclasses.replace(
+            each,
+            here=cached(each.model, files, each.revision) is not None,
+            fetch=fetching(each.model, [*files, *optional], each.revision),
+        )
+        for each in known
+    ]

@@ -15,10 +15,14 @@ from mgcld.errors import CheckpointError, ConfigError
 from ._state import fill, size, sizes_of_bert, unpickled
 
 WHO = "laion_clap"
+INSTALL = "pip install 'mgcld[laion]'"
 PREFIX = "module."
 AMODELS = {96: "HTSAT-tiny", 128: "HTSAT-base"}
 """The package's names of its audio networks, by the width of their first layer."""
 POSITIONS = "text_branch.embeddings.position_ids"
+FUSION = "audio_branch.patch_embed.mel_conv2d.weight"
+"""What only checkpoints with fusion have."""
+WITHOUT = "take one without, as 630k-audioset-best.pt, or the encoder clap with laion/clap-htsat-fused"
 SCALAR = np.float64(0).__reduce__()[0]
 """What a numpy scalar is pickled as: the publisher left a few beside the weights. Its module's name has moved once."""
 HARMLESS = [
@@ -35,7 +39,7 @@ class Package:
         """Import it. Doing so it fetches three tokenizers, which serve its training alone: it does not get them.
 
         Raises:
-            ConfigError: it is not installed.
+            ConfigError: it is not installed, or its libraries do not fit it.
         """
         from transformers import PreTrainedTokenizerBase
 
@@ -44,7 +48,10 @@ class Package:
                 from laion_clap.hook import create_model
         except ModuleNotFoundError as error:
             missing = str(error.name).partition(".")[0]
-            raise ConfigError(f"{WHO}: {missing!r} is not installed", help="pip install 'mgcld[laion]'") from error
+            raise ConfigError(f"{WHO}: {missing!r} is not installed", help=INSTALL) from error
+        except Exception as error:  # libraries that it was not made for: another numpy, another torchvision
+            named = f"{WHO}: its package cannot be imported: {error}"
+            raise ConfigError(named, help=f"{INSTALL}, into an environment of its own") from error
         import clap_module.model  # the package has made it importable by this name
 
         self._create, self._parts = create_model, clap_module.model
@@ -60,9 +67,11 @@ def build(package: Package, path: Path) -> Any:
     """The package's network with the weights of one of its `.pt` files, for inference alone, on the CPU.
 
     Raises:
-        CheckpointError: the file does not fit it; names the keys that do not.
+        CheckpointError: the file does not fit it; names the keys that do not. Or it is one with fusion.
     """
     state = state_of(path)
+    if FUSION in state:
+        raise CheckpointError(f"{path} is a checkpoint with fusion, which this encoder does not load", help=WITHOUT)
     sizes = sizes_of_bert(state, "text_branch", who=f"{WHO}, {path}")
     width = size(state, "audio_branch.patch_embed.proj.weight", who=f"{WHO}, {path}")
     if width not in AMODELS:

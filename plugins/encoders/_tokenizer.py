@@ -33,7 +33,8 @@ class Tokens:
         """`words` is the number of rows in the checkpoint's table.
 
         Raises:
-            CheckpointError: the file cannot be read, or it knows another number of words.
+            CheckpointError: the file cannot be read, knows another number of words, or does not mark where a text
+                begins, which is what such models read.
         """
         from tokenizers import Tokenizer
 
@@ -47,6 +48,8 @@ class Tokens:
                 f"{file} knows {known} words, and the weights {words}: they do not belong together",
                 help="leave the option `tokenizer` out, or name the tokenizer that the weights were made with",
             )
+        if not self._tokenizer.encode("").ids:
+            raise CheckpointError(f"{file} does not mark where a text begins", help="take the publisher's own file")
         padding = self._tokenizer.padding or {}
         pad = next((p for p in (padding.get("pad_token"), "[PAD]", "<pad>") if self._id(p) is not None), "[PAD]")
         self._tokenizer.enable_truncation(longest)

@@ -16,9 +16,10 @@ from mgcld.data import AudioFeatures, Checkpoint
 
 from .._batches import Batches, placed
 from .._device import Precision, chosen_device, computing
-from .._weights import located, sha256_of
+from .._weights import located
 from ._clap_model import BESIDE, FILES, load_clap
-from ._clips import Clip, clips_of, most_segments
+from ._clips import Clip, clips_of, features_of, most_segments
+from ._identity import hash_of, named
 from ._known import CLAP, known_here, megabytes_of, revision_of
 
 DEFAULT = "laion/clap-htsat-unfused"
@@ -53,15 +54,16 @@ class ClapEncoder:
             WeightsUnavailable: it is not here and cannot be downloaded.
             CheckpointError: it is no CLAP checkpoint, or a damaged one.
             DeviceUnavailable: no such device on this machine, or it does not compute so.
+            OutOfDeviceMemory: it does not hold the weights.
         """
-        self.name = f"clap={model}"
+        self.name = named("clap", model, coarse=coarse, revision=revision)
         self._device = chosen_device(device)
         self._computing = computing(self._device, precision)
         size, pinned = megabytes_of(CLAP, model), revision or revision_of(CLAP, model)
         weights, *_ = located(
             model, files=FILES, optional=BESIDE, who="clap", revision=pinned, size=f"{size:.0f} MB" if size else ""
         )
-        self.weights_hash = sha256_of(weights)
+        self.weights_hash = hash_of(weights, coarse)
         parts = load_clap(weights.parent)
         self._net: Any = placed(parts.net, self._device, "clap")
         self._front = placed(parts.front, self._device, "clap")
@@ -77,7 +79,7 @@ class ClapEncoder:
     @classmethod
     def checkpoints(cls) -> Sequence[Checkpoint]:
         """The known ones, and whether they are on this machine. Nothing is loaded."""
-        return known_here(CLAP, FILES)
+        return known_here(CLAP, FILES, BESIDE)
 
     @property
     def device(self) -> str:
@@ -100,16 +102,9 @@ class ClapEncoder:
         valid = valid_samples.clamp(1, samples.shape[1]).tolist()
         clips = clips_of(valid, self._front.samples, self._segments)
         heard = self._clips(lambda part: self._hear(self._levels(samples, clips[part])), len(clips))
-        rows, pooled = (torch.cat(each) for each in zip(*heard, strict=True))
-        segments = most_segments(samples.shape[1], self._front.samples, self._segments)
-        fine = rows.new_zeros(len(samples), segments, self.audio_dim)
-        native, weights = fine.new_zeros(len(samples), self.audio_dim), fine.new_zeros(len(samples), segments)
-        for i, clip in enumerate(clips):
-            fine[clip.window, clip.place] = rows[i, : clip.segments]
-            weights[clip.window, clip.place] = 1.0
-            native[clip.window] += pooled[i]
-        coarse = normalize(native if self._native else fine.sum(1), dim=-1)
-        return AudioFeatures(fine, weights / weights.sum(1, keepdim=True), coarse)
+        segments, whole = (torch.cat(each) for each in zip(*heard, strict=True))
+        places = most_segments(samples.shape[1], self._front.samples, self._segments)
+        return features_of(clips, segments, whole, windows=len(samples), places=places, native=self._native)
 
     @torch.no_grad()
     def embed_text(self, texts: Sequence[str]) -> Float[Tensor, "texts text"]:

@@ -3,10 +3,10 @@
 For checkpoints that were never converted for transformers; for the others the encoder `clap` is lighter and faster.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -18,9 +18,10 @@ from mgcld.data import AudioFeatures, Checkpoint
 
 from .._batches import Batches, placed
 from .._device import Precision, chosen_device, computing
-from .._weights import cached, located, sha256_of
-from ._clips import Clip, clips_of, most_segments
-from ._laion_package import WHO, Package, build
+from .._weights import cached, fetching, located
+from ._clips import Clip, clips_of, features_of, most_segments
+from ._identity import hash_of, named
+from ._laion_package import INSTALL, WHO, Package, build
 from ._tokenizer import FILE as WORDS
 from ._tokenizer import Tokens, words_of
 
@@ -72,14 +73,14 @@ class LaionClapEncoder:
             DeviceUnavailable: no such device on this machine, or it does not compute so.
             OutOfDeviceMemory: it does not hold the weights.
         """
-        self.name = f"{WHO}={model}"
+        self.name = named(WHO, model, coarse=coarse, tokenizer=tokenizer)
         self._device = chosen_device(device)
         self._computing = computing(self._device, precision)
         package = Package()
         repository, file = _place(model)
         weights = located(repository, files=[file], who=WHO)[0]
         words = words_of(tokenizer, weights, else_from=TOKENIZER, who=WHO)
-        self.weights_hash = sha256_of(weights)
+        self.weights_hash = hash_of(weights, coarse)
         self._net = placed(build(package, weights), self._device, WHO)
         table = self._net.text_branch.get_input_embeddings()
         self._tokens = Tokens(words, words=table.num_embeddings, longest=LONGEST_TEXT)
@@ -93,8 +94,15 @@ class LaionClapEncoder:
         """The published ones without fusion, and whether they, their tokenizer and the package are on this machine."""
         known = Checkpoint(model="", licence="CC0-1.0", sample_rate=SAMPLE_RATE, segment_seconds=cls.segment_seconds)
         readable = find_spec("laion_clap") is not None and cached(TOKENIZER, [WORDS]) is not None
-        here = {file: readable and cached(REPOSITORY, [file]) is not None for file in FILES}
-        return [replace(known, model=f"{REPOSITORY}/{file}", here=here[file]) for file in FILES]
+        return [
+            replace(
+                known,
+                model=f"{REPOSITORY}/{file}",
+                here=readable and cached(REPOSITORY, [file]) is not None,
+                fetch=f"{INSTALL} && {fetching(REPOSITORY, [file])} && {fetching(TOKENIZER, [WORDS])}",
+            )
+            for file in FILES
+        ]
 
     @property
     def device(self) -> str:
@@ -117,17 +125,8 @@ class LaionClapEncoder:
         clips = clips_of(valid_samples.clamp(1, samples.shape[1]).tolist(), CLIP_SAMPLES, SEGMENTS)
         heard = self._clips(lambda part: self._hear(samples, clips[part]), len(clips))
         segments, whole = (torch.cat(each) for each in zip(*heard, strict=True))
-        fine = segments.new_zeros(len(samples), most_segments(samples.shape[1], CLIP_SAMPLES, SEGMENTS), self.audio_dim)
-        weights, native = fine.new_zeros(fine.shape[:2]), fine.new_zeros(len(samples), self.audio_dim)
-        for i, clip in enumerate(clips):
-            fine[clip.window, clip.place] = segments[i, : clip.segments]
-            weights[clip.window, clip.place] = 1.0
-            native[clip.window] += whole[i]
-        return AudioFeatures(
-            fine=fine,
-            weights=weights / weights.sum(1, keepdim=True),
-            coarse=normalize(native if self._native else fine.sum(1), dim=-1),
-        )
+        places = most_segments(samples.shape[1], CLIP_SAMPLES, SEGMENTS)
+        return features_of(clips, segments, whole, windows=len(samples), places=places, native=self._native)
 
     def _hear(
         self, samples: Float[Tensor, "batch samples"], clips: Sequence[Clip]
@@ -157,7 +156,7 @@ class LaionClapEncoder:
 def _place(model: str) -> tuple[str, str]:
     """What `located` takes: a repository and its file; a path as it is, with the file that it is or should hold."""
     repository, _, file = model.rpartition("/")
-    is_path = Path(model).expanduser().exists() or model[:1] in "/~."
+    is_path = model[:1] in "/~." or os.path.exists(model)  # noqa: PTH110 (Path.exists raises for too long a name)
     return (model, FILES[0]) if is_path or repository.count("/") != 1 else (repository, file)
 
 

@@ -19,8 +19,9 @@ from mgcld.errors import ConfigError
 
 from .._batches import Batches, placed
 from .._device import Precision, chosen_device, computing
-from .._weights import cached, located, sha256_of
+from .._weights import cached, fetching, located
 from ._cnn14 import SAMPLE_RATE, SEGMENT_SAMPLES, pooled
+from ._identity import hash_of, named
 from ._known import known_here, revision_of
 from ._msclap_net import load
 from ._tokenizer import FILE as WORDS
@@ -77,12 +78,12 @@ class MsClapEncoder:
             raise ConfigError(
                 f"msclap: version {version} is not offered, only 2022", help="the encoder clap offers HTSAT networks"
             )
-        self.name = f"msclap={model}"
+        self.name = named("msclap", model, coarse=coarse, tokenizer=tokenizer)
         self._device = chosen_device(device)
         self._computing = computing(self._device, precision)
         weights = located(model, files=[WEIGHTS], who="msclap", revision=revision_of(KNOWN, model), size="2.3 GB")[0]
         words = words_of(tokenizer, weights, else_from=TOKENIZER, who="msclap")
-        self.weights_hash = sha256_of(weights)
+        self.weights_hash = hash_of(weights, coarse)
         self._net = placed(load(weights), self._device, "msclap")
         table = self._net.caption_encoder.base.get_input_embeddings()
         self._tokens = Tokens(words, words=table.num_embeddings, longest=LONGEST_TEXT)
@@ -94,8 +95,11 @@ class MsClapEncoder:
     @classmethod
     def checkpoints(cls) -> Sequence[Checkpoint]:
         """The published one, and whether it and its tokenizer are on this machine. Nothing is loaded."""
-        readable = cached(TOKENIZER, [WORDS]) is not None
-        return [replace(known, here=known.here and readable) for known in known_here(KNOWN, [WEIGHTS])]
+        readable, words = cached(TOKENIZER, [WORDS]) is not None, fetching(TOKENIZER, [WORDS])
+        return [
+            replace(known, here=known.here and readable, fetch=f"{known.fetch} && {words}")
+            for known in known_here(KNOWN, [WEIGHTS])
+        ]
 
     @property
     def device(self) -> str:

@@ -87,6 +87,13 @@ def test_another_encoder_is_refused_with_both_names_and_the_command_that_trains_
         build_recogniser(folder / "adapter.safetensors", named_part(f"clap={folder / 'other'}", device="cpu"))
 
 
+def test_the_other_reading_of_the_same_weights_is_another_encoder_too(folder: Path) -> None:
+    native = f"clap={folder / 'tiny'}?coarse=native"
+    with pytest.raises(EncoderMismatch, match="is loaded") as raised:
+        build_recogniser(folder / "adapter.safetensors", named_part(native, device="cpu"))
+    assert f"--encoder '{native}'" in raised.value.help
+
+
 def test_the_command_line_takes_a_name_with_a_model(folder: Path) -> None:
     clap = f"clap={folder / 'tiny'}"
     adapter, siren = folder / "adapter.safetensors", folder / "support" / "siren" / "0.flac"

@@ -56,8 +56,10 @@ def test_weights_that_do_not_fit_are_a_named_error_too() -> None:
         def _apply(self, *_: object, **__: object) -> "Large":
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    with pytest.raises(OutOfDeviceMemory, match="clap: the device's memory does not hold the weights"):
+    with pytest.raises(OutOfDeviceMemory, match="clap: the device's memory does not hold the weights") as raised:
         placed(Large(2, 3), torch.device("cpu"), "clap")
+    assert "cpu" in raised.value.help
+    assert "bfloat16" not in raised.value.help  # which would not make them smaller
     assert placed(torch.nn.Linear(2, 3), torch.device("cpu"), "clap").weight.shape == (3, 2)
 
 

@@ -57,8 +57,11 @@ def test_a_folder_wins_over_the_hub_and_the_first_name_over_the_second(tmp_path:
 def test_a_file_will_do_where_one_is_wanted(tmp_path: Path) -> None:
     path = folder_of(tmp_path / "a", "weights.pth") / "weights.pth"
     assert located(str(path), files=["another.pth"], who="msclap") == [path]
-    with pytest.raises(WeightsUnavailable):
+    with pytest.raises(WeightsUnavailable, match="there are no weights at"):
         wanted(str(path))
+    with pytest.raises(WeightsUnavailable) as raised:
+        located(str(tmp_path / "a"), files=["another.pth"], who="msclap")
+    assert raised.value.help.startswith("name a folder that holds another.pth, or such a file, or a model of the hub")
 
 
 @pytest.mark.parametrize("wish", ["./nowhere", "../nowhere", "/nowhere/at/all", "~/nowhere"])
@@ -126,7 +129,8 @@ def test_a_download_that_broke_off_goes_on_where_it_was(online: Hub, monkeypatch
     [
         ("lab/other", None, "the hub knows no such model"),
         ("lab/model", "f" * 40, "the hub knows no such revision"),
-        ("not a model", None, "could not be downloaded"),
+        ("not a model", None, "there is nothing at not a model, and a model of the hub has a name like"),
+        ("models/of/mine", None, "there is nothing at models/of/mine, and a model of the hub has a name like"),
     ],
 )
 def test_what_the_hub_does_not_know_is_said(online: Hub, model: str, revision: str | None, said: str) -> None:

@@ -1,5 +1,6 @@
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,10 @@ def test_features_are_what_transformers_computes(encoder: ClapEncoder, folder: P
 
 def test_the_native_coarse_feature_is_the_models_own(encoder: ClapEncoder, folder: Path) -> None:
     clip = sounds(2, WINDOW)
-    heard = ClapEncoder(str(folder), device="cpu", coarse="native").embed_audio(clip, torch.full((2,), WINDOW))
+    native = ClapEncoder(str(folder), device="cpu", coarse="native")
+    assert native.name == f"clap={folder}?coarse=native"
+    assert native.weights_hash != encoder.weights_hash  # neither serves an adapter, or fills a cache, of the other
+    heard = native.embed_audio(clip, torch.full((2,), WINDOW))
     for i in range(2):
         torch.testing.assert_close(heard.coarse[i], straight(folder, clip[i])[2], atol=1e-4, rtol=0)
     mean = encoder.embed_audio(clip, torch.full((2,), WINDOW))
@@ -237,7 +241,37 @@ def spoil_tokenizer(folder: Path) -> None:
     (folder / "tokenizer.json").write_text("no tokenizer")
 
 
+def change_front(folder: Path, **options: object) -> None:
+    path = folder / "preprocessor_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | options))
+
+
+def lose_the_front(folder: Path) -> None:
+    (folder / "preprocessor_config.json").unlink()
+    (folder / "processor_config.json").write_text(json.dumps({"processor_class": "ClapProcessor"}))
+
+
+def add_a_word(folder: Path) -> None:
+    words = json.loads((folder / "tokenizer.json").read_text())
+    words["model"]["vocab"] |= {f"word{i}": len(words["model"]["vocab"]) + i for i in range(60)}
+    (folder / "tokenizer.json").write_text(json.dumps(words))
+
+
+def lose_padding(folder: Path) -> None:
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
+
+
 SPOILT = {
+    "no front end": (lose_the_front, "Can't load feature extractor"),
+    "another front end": (
+        partial(change_front, feature_extractor_type="WhisperFeatureExtractor"),
+        "of type WhisperFeatureExtractor",
+    ),
+    "too many bands": (partial(change_front, feature_size=80), "of 64 bands, and its front end makes 1001 of 80"),
+    "too long a clip": (partial(change_front, nb_max_samples=600_000, max_length_s=12.5), "at most 1024 frames"),
+    "a rate that is none": (partial(change_front, sampling_rate="fast"), "cannot be read"),
+    "a tokenizer of another model": (add_a_word, "knows 331 words, and the weights 320"),
+    "a tokenizer that cannot fill up": (lose_padding, "no token to fill up"),
     "a model of another type": (spoil_type, "of type clip"),
     "a config that is none": (spoil_config, "cannot be read"),
     "half a download": (spoil_weights, "cannot be read"),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from mgcld_plugins.encoders._laion_package import Package, state_of
+from mgcld_plugins.encoders._laion_package import Package, build, state_of
 from mgcld_plugins.encoders.laion_clap import LaionClapEncoder, _filled, _place
 from tiny_clap import SENTENCES, tokenizer
 from torch import Tensor
@@ -88,6 +88,19 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     assert "mgcld[laion]" in caught.value.help
 
 
+def test_a_package_that_its_libraries_break_is_a_named_error_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "laion_clap"]:
+        monkeypatch.delitem(sys.modules, name)
+    (tmp_path / "laion_clap").mkdir()
+    (tmp_path / "laion_clap" / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match="cannot be imported: operator torchvision::nms") as caught:
+        Package()
+    assert "mgcld[laion]" in caught.value.help
+
+
 @pytest.mark.parametrize("core", [b"core", b"_core"])
 def test_numpy_scalars_beside_the_weights_are_read_under_both_their_names(tmp_path: Path, core: bytes) -> None:
     save({"a.weight": torch.arange(3.0)}, tmp_path)
@@ -145,6 +158,10 @@ def test_the_published_checkpoints_are_listed_the_default_first() -> None:
     known = LaionClapEncoder.checkpoints()
     assert known[0].model == inspect.signature(LaionClapEncoder).parameters["model"].default
     assert {(each.licence, each.sample_rate, each.segment_seconds) for each in known} == {("CC0-1.0", 48_000, 0.3125)}
+    package, weights, words = str(known[1].fetch).split(" && ")
+    assert package == "pip install 'mgcld[laion]'"
+    assert weights == "hf download lukewys/laion_clap 630k-best.pt"
+    assert words == "hf download FacebookAI/roberta-base tokenizer.json"
 
 
 @pytest.mark.parametrize(
@@ -154,6 +171,8 @@ def test_the_published_checkpoints_are_listed_the_default_first() -> None:
         ("/somewhere/a/file.pt", ("/somewhere/a/file.pt", "630k-audioset-best.pt")),
         ("./a/b.pt", ("./a/b.pt", "630k-audioset-best.pt")),
         ("lukewys/laion_clap", ("lukewys/laion_clap", "630k-audioset-best.pt")),
+        ("~nobody-at-all/a/b.pt", ("~nobody-at-all/a/b.pt", "630k-audioset-best.pt")),
+        (f"lab/{300 * 'a'}/b.pt", (f"lab/{300 * 'a'}", "b.pt")),
     ],
 )
 def test_a_model_is_a_file_of_the_hub_or_a_path(model: str, place: tuple[str, str]) -> None:
@@ -248,6 +267,13 @@ def test_every_key_is_accounted_for(folder: Path, tmp_path: Path, change: dict[s
     save({name: tensor for name, tensor in state.items() if tensor is not None}, tmp_path)
     with pytest.raises(CheckpointError, match=told):
         LaionClapEncoder(str(tmp_path), tokenizer=str(folder), device="cpu")
+
+
+def test_a_checkpoint_with_fusion_is_told_before_anything_is_built(tmp_path: Path) -> None:
+    save({"audio_branch.patch_embed.mel_conv2d.weight": torch.zeros(2)}, tmp_path)
+    with pytest.raises(CheckpointError, match="with fusion") as caught:
+        build(object.__new__(Package), tmp_path / "630k-audioset-best.pt")  # a package that was not even imported
+    assert "clap-htsat-fused" in caught.value.help
 
 
 @with_package

@@ -1,6 +1,7 @@
 """`msclap`: the network against its publisher's steps, the segments, and what a checkpoint must hold."""
 
 import hashlib
+import json
 import pickle
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mgcld_plugins.encoders._state import unpickled
 from mgcld_plugins.encoders.msclap import MsClapEncoder
 from tiny_msclap import AUDIO, JOINT, SENTENCES, TEXT, feature_map, project, save_tiny_msclap
 from torch import Tensor
@@ -87,7 +89,7 @@ def test_five_seconds_are_21_segments_of_unit_length_and_equal_weight(encoder: M
 
 
 def test_segments_and_clip_are_what_the_publishers_steps_make_of_the_same_tensors(
-    native: MsClapEncoder, state: dict[str, Tensor]
+    encoder: MsClapEncoder, native: MsClapEncoder, state: dict[str, Tensor]
 ) -> None:
     sounds = noise(2, WINDOW)
     features = heard(native, sounds)
@@ -96,6 +98,8 @@ def test_segments_and_clip_are_what_the_publishers_steps_make_of_the_same_tensor
     each_alone = torch.stack([project(state, rows[..., [t]].amax(2) + rows[..., [t]].mean(2)) for t in range(21)], 1)
     assert close(features.fine, each_alone)
     assert close(features.coarse, project(state, rows.amax(2) + rows.mean(2)))
+    assert native.name.endswith("?coarse=native")
+    assert native.weights_hash != encoder.weights_hash
     different = features.fine[0] @ features.fine[0].T
     assert different.min() < 0.99, "all segments alike: the comparison would say nothing"
 
@@ -277,6 +281,19 @@ def test_half_a_file_is_refused(folder: Path, tmp_path: Path, share: float) -> N
         MsClapEncoder(str(tmp_path), tokenizer=str(folder), device="cpu")
 
 
+@pytest.mark.parametrize("old", [False, True])
+def test_whatever_byte_of_a_file_is_damaged_it_is_no_other_error(tmp_path: Path, old: bool) -> None:
+    torch.save({"model": {"a": torch.arange(5.0)}}, tmp_path / "w.pth", _use_new_zipfile_serialization=not old)
+    whole, refused = (tmp_path / "w.pth").read_bytes(), 0
+    for place in range(0, len(whole), 2):
+        (tmp_path / "w.pth").write_bytes(whole[:place] + bytes([whole[place] ^ 0x5A]) + whole[place + 1 :])
+        try:
+            unpickled(tmp_path / "w.pth")
+        except CheckpointError:
+            refused += 1
+    assert refused > 20
+
+
 @pytest.mark.parametrize("content", [{"state_dict": {}}, {"model": {"a": 1}}, [torch.zeros(2)]])
 def test_a_file_without_tensors_under_model_is_refused(folder: Path, tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / FILE)
@@ -315,6 +332,13 @@ def test_a_damaged_tokenizer_is_refused(folder: Path, tmp_path: Path) -> None:
         MsClapEncoder(str(folder), tokenizer=str(tmp_path), device="cpu")
 
 
+def test_a_tokenizer_that_does_not_mark_where_a_text_begins_is_refused(folder: Path, tmp_path: Path) -> None:
+    words = json.loads((folder / "tokenizer.json").read_text()) | {"post_processor": None}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(words))
+    with pytest.raises(CheckpointError, match="does not mark where a text begins"):
+        MsClapEncoder(str(folder), tokenizer=str(tmp_path), device="cpu")
+
+
 def test_another_version_is_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match="2023 is not offered"):
         MsClapEncoder(str(folder), version=2023, device="cpu")
@@ -323,6 +347,9 @@ def test_another_version_is_refused(folder: Path) -> None:
 def test_the_published_checkpoint_is_listed() -> None:
     (known,) = MsClapEncoder.checkpoints()
     assert (known.model, known.licence, known.sample_rate) == ("microsoft/msclap", "MS-PL", 44_100)
+    weights, words = str(known.fetch).split(" && ")
+    assert weights == f"hf download microsoft/msclap --revision {known.revision} {FILE}"  # not its other models
+    assert words == "hf download google-bert/bert-base-uncased tokenizer.json"
 
 
 def test_importing_it_brings_neither_transformers_nor_a_reference_package() -> None:
