@@ -296,7 +296,8 @@ def test_a_part_is_named_on_the_command_line_and_names_itself_so(wish: str) -> N
     name, _, model = wish.partition("=")
     assert part.type == name
     assert part.options == {"device": "cpu", **({"model": model} if model else {})}
-    assert part.named == wish
+    assert part.named == f"{wish}?device=cpu"
+    assert named_part(part.named).options == part.options
 
 
 @pytest.mark.parametrize("wish", ["", "clap=", "=laion/larger_clap_general"])
