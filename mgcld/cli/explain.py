@@ -47,7 +47,11 @@ def explain(
 def _built(part: Part) -> Explainer:
     """Not by `assemble`, which brings torch: seconds."""
     constructor = registry.load("explainer", part.type)
-    explainer: Explainer = constructor(**options_of(constructor, part.options, where="explainer", base=part.base))
+    try:
+        options = options_of(constructor, part.options, where="explainer", base=part.base)
+    except ConfigError as error:
+        raise ConfigError(str(error), help="write --set OPTION=VALUE, or a YAML file: --with FILE.yaml") from error
+    explainer: Explainer = constructor(**options)
     return explainer
 
 

@@ -124,13 +124,16 @@ def options_of(
     try:
         checked = model.model_validate(dict(given))
     except ValidationError as error:
-        raise explained(error, model, where) from error
+        raise explained(error, model, where, help=_OPTIONS) from error
     values = {name: getattr(checked, name) for name in fields if name in checked.model_fields_set}
     if base is None:
         return values
     rooted: dict[str, Any] = {name: base / v.expanduser() for name, v in values.items() if isinstance(v, Path)}
     rooted |= {name: _rooted(v, base) for name, v in values.items() if isinstance(v, str)}
     return {**values, **rooted}
+
+
+_OPTIONS = "options stand beside `type` in YAML; on the command line write NAME=MODEL, or NAME?option=value"
 
 
 def _rooted(text: str, base: Path) -> str:

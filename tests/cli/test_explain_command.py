@@ -108,11 +108,11 @@ def test_options_on_the_command_line_and_no_key_among_them(shots: Path) -> None:
     ("arguments", "message"),
     [
         (["--classes", "barking dig"], "did you mean 'barking dog'?"),
-        (["--with", "chat"], "explainer.base_url: missing"),
+        (["--with", "chat"], "explainer.base_url: missing\nexplainer.model: missing\nhelp: write --set OPTION=VALUE"),
         (["--with", "poet"], "no explainer is called 'poet'"),
         (["--with", "bank", "--set", "colour=red"], "explainer.colour: unknown key"),
         (["--set", KEY], "--set: no option and value"),
-        (["--with", "nowhere.yaml"], "cannot read nowhere.yaml"),
+        (["--with", "nowhere.yaml"], "No such file or directory\nhelp: write a YAML file with `type`"),
         (["--with", "bank", "--count", "9"], "count: 9 is not between 1 and 8"),
     ],
 )
