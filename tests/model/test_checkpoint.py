@@ -276,7 +276,7 @@ def test_the_command_that_trains_again_asks_for_nothing_that_the_encoder_lacks()
     other = replace(made, provenance=replace(made.provenance, captioner="tags"))
     with pytest.raises(EncoderMismatch, match=r"clap=\./a folder") as raised:
         check_encoder(other, encoder)
-    assert "--encoder 'clap=./a folder' --captioner none" in raised.value.help
+    assert "--encoder 'clap=./a folder' --captioner retrieval" in raised.value.help
 
 
 def test_the_encoder_of_the_training_is_taken() -> None:
