@@ -8,6 +8,10 @@ import yaml
 from chat_server import NUMBERS, chat, fails, says
 from commands import is_polite, mgcld
 
+from mgcld.cli.explain import kept
+from mgcld.config import Part
+from mgcld.training.support import find_support
+
 KEY = "sk-secret-123456"
 
 
@@ -90,6 +94,19 @@ def test_a_chat_model_writes_and_is_not_asked_twice(shots: Path, monkeypatch: py
     }
     assert KEY not in broke.stdout + broke.stderr + went_on.stdout + went_on.stderr
     assert KEY not in (shots / "explanations.yaml").read_text()
+
+
+def test_training_asks_a_chat_model_once_and_keeps_what_it_said(shots: Path) -> None:
+    (shots / "explanations.yaml").write_text("smoke_alarm: [beep, says mine]\n")
+    before = find_support(shots)
+    with chat(says(sentences("dog")), says(sentences("flux"))) as server:
+        part = Part.model_validate({"type": "chat", "base_url": server.base_url, "model": "small-talk"})
+        support = kept(before, part, lambda *_: None)
+        assert kept(support, part, lambda *_: None) == support
+    assert len(server.asked) == 2
+    assert support.sentences["flux capacitor"] == tuple(sentences("flux"))
+    assert support.sentences["smoke_alarm"] == ("beep", "says mine")
+    assert kept(before, Part(type="bank"), lambda *_: None) is before
 
 
 def test_options_on_the_command_line_and_no_key_among_them(shots: Path) -> None:
