@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from mgcld.errors import ConfigError
 
 from .explained import explained
+from .loader import UniqueKeys
 from .parts import Part, named_part
 from .schema import Config
 
@@ -72,22 +73,10 @@ def _laid_over(content: Mapping[str, Any], wishes: Mapping[str, Any]) -> dict[st
     return laid
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which no key may stand twice: the first of two sources of one name would silently be lost."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
 def _read(path: Path, help: str = "give a file with -c; compare it with config/demo.yaml") -> dict[str, Any]:
     try:
         with path.open(encoding="utf-8") as file:
-            content = yaml.load(file, _Loader)
+            content = yaml.load(file, UniqueKeys)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", help=help) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
