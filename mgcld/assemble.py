@@ -209,8 +209,14 @@ def _captioner(part: Part) -> tuple[Any, dict[str, Any]]:
 def _noted(captioner: Part) -> str:
     """A captioner as an adapter keeps it; on which device it runs is each machine's affair."""
     _, options = _captioner(captioner)
-    kept = {name: v.resolve() if isinstance(v, Path) else v for name, v in options.items() if name != "device"}
+    kept = {name: _from_anywhere(name, value) for name, value in options.items() if name != "device"}
     return Part.model_validate({"type": captioner.type, **kept}).named
+
+
+def _from_anywhere(name: str, value: object) -> object:
+    """A path, and a model that is a folder here, as it can be found from every working directory."""
+    path = isinstance(value, Path) or (name == "model" and Path(str(value)).expanduser().exists())
+    return Path(str(value)).expanduser().resolve() if path else value
 
 
 def _build(kind: registry.Kind, part: Part, where: str) -> Any:

@@ -142,7 +142,10 @@ class Attributing(Protocol):
     """An explainer that can say where its sentences come from."""
 
     def origin(self, name: str) -> Mapping[str, str]:
-        """For the record: `by`, and whatever else there is to say, as `model` and `prompt`; never a credential."""
+        """For the record: `by`, and whatever else there is to say, as `model` and `prompt`; never a credential.
+
+        `by` is `template` where nothing but the class's name was used.
+        """
         ...
 
 

@@ -20,7 +20,7 @@ File = str | tuple[str, ...]
 """A file's name, or names of which the first that is there will do."""
 TIMEOUT_SECONDS = 10
 """For an answer of the hub; a download that stands still for so long goes on from where it is, a few times."""
-MEANWHILE = "The encoder mini works meanwhile: it needs no download"
+MEANWHILE = "Meanwhile the encoder mini works, with the captioners tags and retrieval: they need no download"
 SHA256 = re.compile("[0-9a-f]{64}")
 
 

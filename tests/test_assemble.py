@@ -90,6 +90,23 @@ def test_where_it_ran_is_not_noted(train: Any, tmp_path: Path, monkeypatch: pyte
     assert build_recogniser(path, MINI)([SIREN])[0].caption == "a machine on auto"
 
 
+def test_a_captioner_s_folder_is_noted_as_it_is_found_from_anywhere(
+    train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "further.py").write_text(
+        "class Machine:\n"
+        "    provenance = 'machine'\n"
+        "    def __init__(self, encoder, model: str): ...\n"
+        "    def caption(self, windows, features):\n"
+        "        return [None] * len(windows)\n"
+    )
+    (tmp_path / "weights").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    noted = [load_adapter(train(named_part(f"further:Machine={m}"))).provenance.captioner for m in ("weights", "a/hub")]
+    assert noted == [f"further:Machine={tmp_path / 'weights'}", "further:Machine=a/hub"]
+
+
 def test_another_captioner_serves_with_a_warning(train: Any, caplog: pytest.LogCaptureFixture) -> None:
     path = train(named_part("tags"))
     with caplog.at_level(logging.WARNING):

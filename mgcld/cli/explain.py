@@ -16,8 +16,8 @@ from mgcld.cli.report import counted, shown
 from mgcld.config import Part, explainer_part, options_of
 from mgcld.errors import ConfigError
 from mgcld.interfaces import Explainer
-from mgcld.training.explain import Explained, Writer, explain_classes
-from mgcld.training.support import find_support
+from mgcld.training.explain import Explained, Progress, Writer, explain_classes
+from mgcld.training.support import SupportSet, find_support
 
 
 def explain(
@@ -38,16 +38,36 @@ def explain(
     support = find_support(shots)
     chosen = _chosen(classes, list(support.classes))
     part = explainer_part(writer, count, settings or ())
-    who = Writer(part.type, _built(part), _built(Part(type="template")))
+    who = _writer(part)
     with bars() as progress:
         done = explain_classes(support, who, classes=chosen, again=again, progress=progress)
     show(*done)
 
 
+def kept(support: SupportSet, part: Part, progress: Progress) -> SupportSet:
+    """The support set with what a chat model says of classes without sentences: written down, and asked for once.
+
+    Raises:
+        ExplanationError: it cannot be asked; what it said before is kept.
+    """
+    if part.type != "chat":
+        return support
+    explain_classes(support, _writer(part), classes=list(support.classes), again=False, progress=progress)
+    return find_support(support.folder)
+
+
+def _writer(part: Part) -> Writer:
+    return Writer(part.type, _built(part), _built(Part(type="template")))
+
+
 def _built(part: Part) -> Explainer:
     """Not by `assemble`, which brings torch: seconds."""
     constructor = registry.load("explainer", part.type)
-    explainer: Explainer = constructor(**options_of(constructor, part.options, where="explainer", base=part.base))
+    try:
+        options = options_of(constructor, part.options, where="explainer", base=part.base)
+    except ConfigError as error:
+        raise ConfigError(str(error), help="write --set OPTION=VALUE, or a YAML file: --with FILE.yaml") from error
+    explainer: Explainer = constructor(**options)
     return explainer
 
 

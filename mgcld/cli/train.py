@@ -1,15 +1,13 @@
 """`mgcld train`: from a folder of recordings to an adapter, and a report about it."""
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mgcld.cli.bars import bars
+from mgcld.cli.explain import kept
 from mgcld.cli.logs import configure_logs
 from mgcld.cli.report import show
 from mgcld.config import encoder_part, explainer_part, named_part
@@ -47,14 +45,14 @@ def train(
     if report is not None:
         check_folder(report)
     chosen_encoder = encoder_part(encoder, device)
-    with _bars() as progress:
+    with bars() as progress:
         parts = {
             "encoder": chosen_encoder,
             "explainer": explainer_part(explainer or usual_explainer(chosen_encoder), explanations),
         }
         speaker = None if captioner is None else named_part(captioner)
         trainer = build_trainer(**parts, captioner=speaker, mode=mode, progress=progress)
-        trained, told = trainer(support, background)
+        trained, told = trainer(kept(support, parts["explainer"], progress), background)
         save_adapter(trained.adapter, output)
         page = None if report is None else write_page(told, trained.recordings, report, progress)
     if as_json:
@@ -62,18 +60,3 @@ def train(
         print(json.dumps({"adapter": str(output), **pages, **as_plain(told)}, indent=2))
     else:
         show(told, output, page)
-
-
-@contextlib.contextmanager
-def _bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Progress on stderr, one bar a stage."""
-    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        tasks = {}
-
-        def show_stage(stage: str, done: int, of: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = progress.add_task(stage, total=of or None)
-            progress.update(tasks[stage], completed=done)
-
-        yield show_stage

@@ -4,6 +4,7 @@
 its constructor; `options_of` checks them the same way.
 """
 
+from .loader import UniqueKeys
 from .parts import Part, encoder_part, named_part, options_of, part_of_address
 from .reading import explainer_part, load_config
 from .schema import DEFAULT_ENDPOINT, Config, Model, PublishConfig
@@ -14,6 +15,7 @@ __all__ = [
     "Model",
     "Part",
     "PublishConfig",
+    "UniqueKeys",
     "encoder_part",
     "explainer_part",
     "load_config",

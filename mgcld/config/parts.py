@@ -124,7 +124,7 @@ def options_of(
     try:
         checked = model.model_validate(dict(given))
     except ValidationError as error:
-        raise explained(error, model, where) from error
+        raise explained(error, model, where, help=_OPTIONS) from error
     values = {name: getattr(checked, name) for name in fields if name in checked.model_fields_set}
     if base is None:
         return values
@@ -134,6 +134,9 @@ def options_of(
     except RuntimeError as error:  # ~nobody
         raise ConfigError(f"{where}: {error}", help="write the path without ~") from error
     return {**values, **rooted}
+
+
+_OPTIONS = "options stand beside `type` in YAML; on the command line write NAME=MODEL, or NAME?option=value"
 
 
 def _rooted(text: str, base: Path) -> str:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from mgcld.errors import ConfigError
 
 from .explained import explained
+from .loader import UniqueKeys
 from .parts import Part, named_part
 from .schema import Config
 
@@ -43,7 +44,7 @@ def explainer_part(wish: str, count: int | None = None, settings: Sequence[str] 
         ConfigError: the file cannot be used, or a setting is none.
     """
     path = Path(wish) if wish.endswith((".yaml", ".yml")) else None
-    content = _read(path) if path else _content(named_part(wish))
+    content = _read(path, help="write a YAML file with `type` and its options") if path else _content(named_part(wish))
     for setting in settings:
         option, equals, value = setting.partition("=")
         if not (option and equals):
@@ -72,26 +73,14 @@ def _laid_over(content: Mapping[str, Any], wishes: Mapping[str, Any]) -> dict[st
     return laid
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which no key may stand twice: the first of two sources of one name would silently be lost."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, help: str = "give a file with -c; compare it with config/demo.yaml") -> dict[str, Any]:
     try:
         with path.open(encoding="utf-8") as file:
-            content = yaml.load(file, _Loader)
+            content = yaml.load(file, UniqueKeys)
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}", help="give a file with -c") from error
+        raise ConfigError(f"cannot read {path}: {error.strerror}", help=help) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {error}", help="compare it with config/demo.yaml") from error
+        raise ConfigError(f"{path} is not YAML: {error}", help=help) from error
     if not isinstance(content, dict):
-        raise ConfigError(f"{path} holds no options", help="compare it with config/demo.yaml")
+        raise ConfigError(f"{path} holds no options", help=help)
     return content

@@ -16,6 +16,7 @@ from mgcld.model.cache import Keys, keys_of
 from mgcld.model.contrast import Explanations
 from mgcld.model.options import MethodOptions
 from mgcld.model.parts import Similarities, similarities
+from mgcld.training.sentences import sentences_about
 
 BLOCK = 32
 """Clips to one block of rows."""
@@ -135,7 +136,8 @@ def spoken(name: str) -> str:
 def texts_of(encoder: Encoder, explainer: Explainer, classes: Sequence[str]) -> Texts:
     """Embed the names and the explanations of all classes."""
     name = encoder.embed_text([f"the sound of {spoken(label)}" for label in classes]).cpu()
-    rows = [encoder.embed_text(list(explainer.explain(label))).cpu() for label in classes]
+    said = sentences_about(classes, explainer)
+    rows = [encoder.embed_text(said[label]).cpu() for label in classes]
     weights = [torch.full((len(own),), 1 / len(own)) for own in rows]
     padded = torch.nn.utils.rnn.pad_sequence
     explanations = Explanations(padded(rows, batch_first=True), padded(weights, batch_first=True))

@@ -81,7 +81,7 @@ class Deadline:
     def _count(self, skipped: int) -> None:
         if skipped and not self.skipped:
             logger.warning(
-                "a caption takes %.2f s, a batch's may take %.2f s (caption_seconds): not every window gets a new one; "
+                "a caption takes %.2g s, a batch's may take %.2g s (caption_seconds): not every window gets a new one; "
                 "health counts skipped_captions",
                 self._each,
                 self._seconds,

@@ -111,11 +111,12 @@ def check_encoder(adapter: Adapter, encoder: Encoder) -> None:
     if made.weights_hash == encoder.weights_hash:
         return
     captioner = "retrieval" if made.captioner.startswith("tags") and not encoder.tag_names else made.captioner
+    then = f", with the weights of then (mgcld {made.mgcld})" if made.encoder == encoder.name else ""
     raise EncoderMismatch(
         f"this adapter was trained with encoder {made.encoder} ({made.weights_hash[:12]}), "
         f"but {encoder.name} ({encoder.weights_hash[:12]}) is loaded",
         help=f"train it again: mgcld train --shots ./support --encoder {shlex.quote(encoder.name)} "
-        f"--captioner {shlex.quote(captioner)}; or load the encoder that it was trained with: {made.encoder}",
+        f"--captioner {shlex.quote(captioner)}; or load the encoder that it was trained with: {made.encoder}{then}",
     )
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from mgcld.errors import ExplanationError, SupportSetError
+from mgcld.errors import SupportSetError
 from mgcld.files import write_whole
-from mgcld.interfaces import Attributing, Explainer
+from mgcld.interfaces import Explainer
 from mgcld.training.explanations import added, file_of, makers_of, sentences_of
+from mgcld.training.sentences import asked, origin_of, tell_known_by_name
 from mgcld.training.support import SupportSet
 
 Progress = Callable[[str, int, int], None]
@@ -55,6 +56,8 @@ def explain_classes(
         told = () if again or _is_empty(own, name, writer) else own
         explained.append(_kept(path, name, told) if told else _explained(path, name, own, writer))
     progress("explaining", len(classes), len(classes))
+    if writer.name != "template":
+        tell_known_by_name([row.name for row in explained if _is_empty(row.sentences, row.name, writer)])
     return path, explained
 
 
@@ -67,22 +70,17 @@ def _kept(path: Path, name: str, own: tuple[str, ...]) -> Explained:
 
 
 def _explained(path: Path, name: str, own: tuple[str, ...], writer: Writer) -> Explained:
-    sentences, origin = _asked(writer.explainer, writer.name, name)
+    """Ask, and write it down; sentences that hold less than what stands there do not replace it."""
+    added(_read(path), name, ("...",), {})  # before anybody is asked, and paid: can it be written down?
+    sentences = asked(name, writer.explainer)
+    origin = {"by": writer.name, **origin_of(name, writer.explainer)}
     text = _read(path)  # anew: a person may have written in it meanwhile, about this class too
     now = sentences_of(text, name)
-    if now and (now != own or now == sentences):
+    poorer = origin["by"] != writer.name and _is_empty(sentences, name, writer)
+    if now and (now != own or now == sentences or poorer):
         return _kept(path, name, now)
     _write(path, added(text, name, sentences, {**origin, "date": date.today().isoformat()}))
     return Explained(name, False, origin["by"], sentences)
-
-
-def _asked(explainer: Explainer, by: str, name: str) -> tuple[tuple[str, ...], dict[str, str]]:
-    said = explainer.explain(name)
-    sentences = tuple(" ".join(sentence.split()) for sentence in said)
-    if not all(sentences) or not sentences:
-        raise ExplanationError(f"{by} wrote no sentences about {name!r}", help="take another explainer")
-    origin = explainer.origin(name) if isinstance(explainer, Attributing) else {}
-    return sentences, {"by": by, **origin}
 
 
 def _check(path: Path) -> None:

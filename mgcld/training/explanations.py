@@ -53,9 +53,16 @@ def added(text: str, name: str, sentences: Sequence[str], origin: Mapping[str, s
     blocks = [kept or HEADER.rstrip(), _block({name: list(sentences)}, 10_000), _block({MADE: batches}, 110)]
     after = "\n\n".join(blocks) + "\n"
     others = {key: value for key, value in before.items() if key not in (name, MADE)}
-    if _content(after) != {**others, name: list(sentences), MADE: batches}:
+    if not _is_content(after, {**others, name: list(sentences), MADE: batches}):
         raise SupportSetError(f"{name!r} cannot be added without changing what else stands there", help=BLOCK)
     return after
+
+
+def _is_content(text: str, wanted: Mapping[Any, Any]) -> bool:
+    try:
+        return bool(yaml.safe_load(text) == wanted)
+    except yaml.YAMLError:
+        return False
 
 
 def _content(text: str) -> dict[Any, Any]:

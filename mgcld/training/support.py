@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from mgcld.config import UniqueKeys
 from mgcld.data import caption_files
 from mgcld.errors import SupportSetError
 
@@ -127,7 +128,7 @@ def _sentences(path: Path, classes: list[str]) -> dict[str, tuple[str, ...]]:
     if not path.exists():
         return {}
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        content = yaml.load(path.read_text(encoding="utf-8"), UniqueKeys) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SupportSetError(f"{path} cannot be read: {error}", help=_SENTENCES) from error
     if not isinstance(content, dict):

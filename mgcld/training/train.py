@@ -27,6 +27,7 @@ from mgcld.training.reporting.compose import Trained, report_of
 from mgcld.training.reporting.plain import summary
 from mgcld.training.reporting.report import Report
 from mgcld.training.reporting.thresholds import DEFAULT
+from mgcld.training.sentences import sentences_about
 from mgcld.training.shots import BATCH, Recording, Shots, hear, read
 from mgcld.training.support import BACKGROUND, Skipped, SupportSet
 
@@ -61,7 +62,9 @@ class Trainer:
         recordings, skipped = self._read(support)
         names = tuple(support.classes)
         shots, background = self._hear(recordings, names)
-        sentences = [support.sentences.get(name) or tuple(self.explainer.explain(name)) for name in names]
+        unwritten = [name for name in names if name not in support.sentences]
+        said = {**support.sentences, **sentences_about(unwritten, self.explainer)}
+        sentences = [said[name] for name in names]
         adapter, left_out = self.fit(shots, background, names, sentences)
         trained = Trained(
             adapter=adapter,

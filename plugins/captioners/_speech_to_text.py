@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mgcld.errors import CheckpointError, ConfigError
 
+from .._batches import placed
 from .._weights import File
 
 FILES: tuple[File, ...] = (
@@ -59,9 +60,10 @@ class SpeechToText:
         Raises:
             CheckpointError: the folder holds no such network, or a damaged one.
             ConfigError: more tokens than the network has room for.
+            OutOfDeviceMemory: the device's memory does not hold it.
         """
-        self._network, self._hear, self._tokenizer = _loaded(folder, dtype)
-        self._network.to(device)
+        network, self._hear, self._tokenizer = _loaded(folder, dtype)
+        self._network: Any = placed(network, device, "captioner generative")
         self.rate = int(self._hear.sampling_rate)
         """Of the samples (hertz)."""
         tokens = [*self._beginning(folder), *self._tokenizer(prefix, add_special_tokens=False).input_ids]

@@ -27,7 +27,7 @@ class FileCaptioner:
     def __init__(self, encoder: Encoder) -> None:  # noqa: ARG002
         """Take the encoder as every captioner does, and leave it alone."""
         self._lists: dict[Path, Mapping[str, str]] = {}
-        self._without: set[Path] = set()
+        self._without: set[Path] = set()  # lists that say nothing of some recording
 
     def caption(self, windows: Sequence[Window], features: AudioFeatures) -> Sequence[str | None]:  # noqa: ARG002
         """The sentence of each window's recording; None where there is none, and for a stream.
@@ -43,9 +43,9 @@ class FileCaptioner:
             sentence = " ".join(_read(text).split())
         else:
             sentence = self._list(listed).get(f"{recording.parent.name}/{recording.name}", "")
-        if not sentence and recording.parent not in self._without:
-            self._without.add(recording.parent)
-            logger.warning("%s has no caption (others of its folder may neither): %s", recording, _wanted(text, listed))
+        if not sentence and listed not in self._without:
+            self._without.add(listed)
+            logger.warning("%s has no caption (others may neither): %s", recording, _wanted(text, listed))
         return sentence or None
 
     def _list(self, path: Path) -> Mapping[str, str]:

@@ -54,6 +54,7 @@ class GenerativeCaptioner:
             CheckpointError: they are no such model, or damaged.
             ConfigError: a number is out of range.
             DeviceUnavailable: no such device on this machine.
+            OutOfDeviceMemory: the device's memory does not hold the weights.
         """
         _check(batch=batch, beams=beams, most_tokens=most_tokens)
         chosen = chosen_device(encoder.device if device == "auto" else device)

@@ -61,7 +61,7 @@ def read_phrases(path: Path) -> tuple[str, ...]:
     Raises:
         ConfigError: it cannot be read, or holds none.
     """
-    help = "write one sentence about what can be heard into each line"
+    help = "name a text file with one sentence about what can be heard in each line"
     try:
         lines = [" ".join(line.split()) for line in path.read_text(encoding="utf-8").splitlines()]
     except OSError as error:

@@ -3,6 +3,7 @@
 The standard library is enough for one request every few seconds, and knows the proxies of the environment.
 """
 
+import errno
 import socket
 import ssl
 import threading
@@ -91,7 +92,7 @@ def _seconds(retry_after: str | None) -> float | None:
         pass
     try:
         return max(0.0, parsedate_to_datetime(str(retry_after)).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -104,6 +105,8 @@ def _explain(error: Exception, seconds: float) -> NoReturn:
         raise NoAnswer("the connection is refused: nothing listens there") from error
     if isinstance(cause, socket.gaierror | UnicodeError):
         raise NoAnswer("there is no host of that name") from error
+    if isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+        raise NoAnswer("no way leads there: is there network?") from error
     if isinstance(cause, ssl.SSLCertVerificationError):
         raise NoAnswer(f"its certificate is not trusted: {cause.verify_message}") from error
     if isinstance(cause, OSError | HTTPException):

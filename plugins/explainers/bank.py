@@ -5,7 +5,6 @@ with the name, and most others name the sound too, since small text encoders hea
 """
 
 import functools
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,6 @@ import yaml
 
 from ._names import keys_of
 from .template import TemplateExplainer
-
-logger = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).with_suffix("")
 
@@ -38,17 +35,11 @@ class BankExplainer:
     def __init__(self, count: int = 8) -> None:
         self._count = count
         self._template = TemplateExplainer(count)
-        self._unknown: set[str] = set()
 
     def explain(self, name: str) -> Sequence[str]:
-        """Sentences about the class; where the bank does not know it, the log says so, once."""
+        """Sentences about the class; phrasings of its name where the bank does not know it (see `origin`)."""
         entry = find(name)
-        if entry is not None:
-            return entry.says[: self._count]
-        if name not in self._unknown:
-            self._unknown.add(name)
-            logger.warning("explanations: the bank knows no %r, only its name is used; see explanations.yaml", name)
-        return self._template.explain(name)
+        return self._template.explain(name) if entry is None else entry.says[: self._count]
 
     def origin(self, name: str) -> Mapping[str, str]:
         """`bank`, or `template` where the bank does not know the class."""

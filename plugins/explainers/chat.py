@@ -87,7 +87,8 @@ class ChatExplainer:
                 return sentences
             if attempt < self._tries:
                 self._wait(why, wait, attempt)
-        said = f"{self._service.where}: no sentences about {name!r} in {self._tries} tries; the last time: {why}"
+        tries = "1 try" if self._tries == 1 else f"{self._tries} tries"
+        said = f"{self._service.where}: no sentences about {name!r} in {tries}; the last time: {why}"
         raise ExplanationError(said, help=_OTHERWISE)
 
     def _reply(self, asked: str) -> Reply:

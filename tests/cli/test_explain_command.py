@@ -8,6 +8,10 @@ import yaml
 from chat_server import NUMBERS, chat, fails, says
 from commands import is_polite, mgcld
 
+from mgcld.cli.explain import kept
+from mgcld.config import Part
+from mgcld.training.support import find_support
+
 KEY = "sk-secret-123456"
 
 
@@ -39,7 +43,7 @@ def test_the_bank_writes_what_it_knows_and_says_what_it_does_not(shots: Path) ->
         ["smoke_alarm", "bank", "4", "the"],
     ]
     assert f"wrote 3 classes into {shots}/explanations.yaml" in result.stdout
-    assert "the bank knows no 'flux capacitor'" in result.stderr
+    assert "of 1 class only the name is used: 'flux capacitor';" in result.stderr
     assert written(shots)["barking dog"][0] == "the sound of a dog barking"
     again = mgcld("explain", "--shots", shots, "--with", "template", "--count", 4)
     assert again.stdout.count("kept") == 3
@@ -92,6 +96,19 @@ def test_a_chat_model_writes_and_is_not_asked_twice(shots: Path, monkeypatch: py
     assert KEY not in (shots / "explanations.yaml").read_text()
 
 
+def test_training_asks_a_chat_model_once_and_keeps_what_it_said(shots: Path) -> None:
+    (shots / "explanations.yaml").write_text("smoke_alarm: [beep, says mine]\n")
+    before = find_support(shots)
+    with chat(says(sentences("dog")), says(sentences("flux"))) as server:
+        part = Part.model_validate({"type": "chat", "base_url": server.base_url, "model": "small-talk"})
+        support = kept(before, part, lambda *_: None)
+        assert kept(support, part, lambda *_: None) == support
+    assert len(server.asked) == 2
+    assert support.sentences["flux capacitor"] == tuple(sentences("flux"))
+    assert support.sentences["smoke_alarm"] == ("beep", "says mine")
+    assert kept(before, Part(type="bank"), lambda *_: None) is before
+
+
 def test_options_on_the_command_line_and_no_key_among_them(shots: Path) -> None:
     with chat(says(sentences("dog")[:2])) as server:
         options = ("--set", f"base_url={server.base_url}", "--set", "model=small-talk")
@@ -108,11 +125,11 @@ def test_options_on_the_command_line_and_no_key_among_them(shots: Path) -> None:
     ("arguments", "message"),
     [
         (["--classes", "barking dig"], "did you mean 'barking dog'?"),
-        (["--with", "chat"], "explainer.base_url: missing"),
+        (["--with", "chat"], "explainer.base_url: missing\nexplainer.model: missing\nhelp: write --set OPTION=VALUE"),
         (["--with", "poet"], "no explainer is called 'poet'"),
         (["--with", "bank", "--set", "colour=red"], "explainer.colour: unknown key"),
         (["--set", KEY], "--set: no option and value"),
-        (["--with", "nowhere.yaml"], "cannot read nowhere.yaml"),
+        (["--with", "nowhere.yaml"], "No such file or directory\nhelp: write a YAML file with `type`"),
         (["--with", "bank", "--count", "9"], "count: 9 is not between 1 and 8"),
     ],
 )

@@ -112,7 +112,7 @@ def test_the_first_skip_is_logged_with_what_can_be_done(caplog: pytest.LogCaptur
     with caplog.at_level(logging.WARNING):
         run(deadline, [[window()]] * 20, 2.0)
     assert [record.message.split(":")[0] for record in caplog.records] == [
-        "a caption takes 2.00 s, a batch's may take 0.25 s (caption_seconds)"
+        "a caption takes 2 s, a batch's may take 0.25 s (caption_seconds)"
     ]
 
 

@@ -214,9 +214,9 @@ def test_an_adapter_of_the_old_format_is_refused_and_says_how_to_train_it_again(
 
 
 def test_an_adapter_of_the_format_before_captions_were_noted_still_loads(saved: Path, tmp_path: Path) -> None:
-    def as_it_was(_: dict[str, torch.Tensor], notes: dict[str, Any]) -> None:
+    def as_it_was(tensors: dict[str, torch.Tensor], notes: dict[str, Any]) -> None:
         notes["format"] = "mgcld-adapter/3"
-        del notes["provenance"]["captions"]
+        del notes["provenance"]["captions"], notes["options"]["solved"], tensors["solved"]
 
     path = tmp_path / "old.safetensors"
     _rewritten(saved, path, as_it_was)
@@ -267,6 +267,7 @@ def test_another_encoder_is_refused_and_both_are_named(name: str) -> None:
         check_encoder(other, encoder)
     assert "mgcld train --shots ./support --encoder mini --captioner" in raised.value.help
     assert f"trained with: {name}" in raised.value.help
+    assert ("with the weights of then (mgcld 0.1.0)" in raised.value.help) == (name == "mini")
 
 
 def test_the_command_that_trains_again_asks_for_nothing_that_the_encoder_lacks() -> None:
@@ -276,7 +277,7 @@ def test_the_command_that_trains_again_asks_for_nothing_that_the_encoder_lacks()
     other = replace(made, provenance=replace(made.provenance, captioner="tags"))
     with pytest.raises(EncoderMismatch, match=r"clap=\./a folder") as raised:
         check_encoder(other, encoder)
-    assert "--encoder 'clap=./a folder' --captioner none" in raised.value.help
+    assert "--encoder 'clap=./a folder' --captioner retrieval" in raised.value.help
 
 
 def test_the_encoder_of_the_training_is_taken() -> None:

@@ -76,6 +76,24 @@ def test_what_people_wrote_stays_unless_asked_again(folder: Path) -> None:
     assert find_support(folder).sentences["cat"] == ("hark, cat", "once more")
 
 
+def test_sentences_of_people_stay_where_the_explainer_knows_no_more_than_the_name(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "explanations.yaml").write_text("flux capacitor:\n- it crackles\ncat:\n- she complains\n")
+    explained = told(folder, BankExplainer(), again=True)
+    assert [(row.kept, row.by) for row in explained] == [(False, "bank"), (False, "bank"), (True, "hand")]
+    assert find_support(folder).sentences["flux capacitor"] == ("it crackles",)
+    assert caplog.records == []
+
+
+def test_nobody_is_asked_where_the_answer_could_not_be_written_down(folder: Path) -> None:
+    (folder / "explanations.yaml").write_text("{bell: [it rings]}\n")
+    poet = Poet()
+    with pytest.raises(SupportSetError, match="'cat' cannot be added"):
+        told(folder, poet, "cat")
+    assert poet.asked == []
+
+
 def test_what_was_paid_for_is_kept_when_the_explainer_gives_up(folder: Path) -> None:
     with pytest.raises(ExplanationError, match="tired"):
         told(folder, Poet(most=2))
@@ -124,7 +142,7 @@ def test_an_explainer_that_says_nothing_is_told(folder: Path, said: list[str]) -
         def explain(self, name: str) -> Sequence[str]:
             return [*super().explain(name)[:0], *said]
 
-    with pytest.raises(ExplanationError, match="poet wrote no sentences about 'bell'"):
+    with pytest.raises(ExplanationError, match="the explainer wrote no sentences about 'bell'"):
         told(folder, Silent())
     assert not (folder / "explanations.yaml").exists()
 

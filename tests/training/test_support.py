@@ -78,6 +78,7 @@ def test_explanations_of_ones_own_are_read(tmp_path: Path) -> None:
         ("bell:\n  - 3\n", "not a list"),
         ("- bell\n", "not a mapping"),
         ("bell: [\n", "cannot be read"),
+        ("bell: [a ring]\nbell: [a clang]", "'bell' stands twice"),
     ],
 )
 def test_explanations_that_do_not_fit_are_an_error(tmp_path: Path, text: str, said: str) -> None:

@@ -85,6 +85,7 @@ def test_the_record_names_model_address_and_prompt() -> None:
         pytest.param(sends(b'["choices"]'), id="another shape"),
         pytest.param(sends(b'{"usage": {"prompt_tokens": Infinity}}'), id="no number"),
         pytest.param(sends(b"[" * 100_000), id="deep brackets"),
+        pytest.param(fails(429, Retry_After="Mon, 01 Jan 99999999999999 00:00:00 GMT"), id="after the end of time"),
         pytest.param(says(""), id="nothing said"),
         pytest.param(says("I am afraid I cannot do that."), id="a refusal"),
         pytest.param(says({"answer": 42}), id="other JSON"),
@@ -224,7 +225,7 @@ def test_nobody_listens() -> None:
 def test_there_is_no_such_host() -> None:
     label = "x" * 70  # longer than any name may be, so that nobody is asked about it
     writer = ChatExplainer(f"http://{label}.invalid/v1", "small-talk", tries=1)
-    with pytest.raises(ExplanationError, match="there is no host of that name"):
+    with pytest.raises(ExplanationError, match="in 1 try; the last time: there is no host of that name"):
         writer.explain("bell")
 
 
