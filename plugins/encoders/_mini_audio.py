@@ -1,7 +1,6 @@
 """The audio half of `mini`: log-mel frames, and a small residual network over them."""
 
 import math
-from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -24,12 +23,9 @@ def mel(hertz: Tensor) -> Tensor:
     return 1127.0 * torch.log1p(hertz / 700.0)
 
 
-def mel_bank(pitch: float = 1.0) -> Float[Tensor, "bins bands"]:
-    """Triangles of equal width on the mel axis itself (torchaudio's are straight on the hertz axis: another bank).
-
-    With another `pitch` every sound falls where one of so many times its frequency would.
-    """
-    bins = mel(pitch * torch.linspace(0, SAMPLE_RATE / 2, FFT_SAMPLES // 2 + 1, dtype=torch.float64))
+def mel_bank() -> Float[Tensor, "bins bands"]:
+    """Triangles of equal width on the mel axis itself (torchaudio's are straight on the hertz axis: another bank)."""
+    bins = mel(torch.linspace(0, SAMPLE_RATE / 2, FFT_SAMPLES // 2 + 1, dtype=torch.float64))
     low, high = (float(mel(torch.tensor(hertz, dtype=torch.float64))) for hertz in (LOWEST_HZ, HIGHEST_HZ))
     edges = torch.linspace(low, high, MEL_BANDS + 2, dtype=torch.float64)
     rise = (bins[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
@@ -40,22 +36,21 @@ def mel_bank(pitch: float = 1.0) -> Float[Tensor, "bins bands"]:
 
 
 class LogMel(nn.Module):
-    """log(mel magnitude + 0.001) of 25 ms Hann frames, 10 ms apart; at several pitches."""
+    """log(mel magnitude + 0.001) of 25 ms Hann frames, 10 ms apart."""
 
     hann: Tensor
-    banks: Tensor
+    bank: Tensor
 
-    def __init__(self, pitches: Sequence[float] = (1.0,)) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.register_buffer("hann", torch.hann_window(WINDOW_SAMPLES), persistent=False)
-        banks = torch.stack([mel_bank(pitch) for pitch in pitches])[:, None]
-        self.register_buffer("banks", banks, persistent=False)
+        self.register_buffer("bank", mel_bank(), persistent=False)
 
-    def forward(self, samples: Float[Tensor, "batch samples"]) -> Float[Tensor, "pitches batch frames bands"]:
+    def forward(self, samples: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch frames bands"]:
         """Frames = 1 + (samples - 400) // 160."""
         frames = samples.unfold(-1, WINDOW_SAMPLES, HOP_SAMPLES) * self.hann
         magnitude = torch.fft.rfft(frames, FFT_SAMPLES).abs()
-        return torch.log(magnitude @ self.banks + LOG_FLOOR)
+        return torch.log(magnitude @ self.bank + LOG_FLOOR)
 
 
 class Block(nn.Module):

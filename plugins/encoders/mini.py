@@ -55,7 +55,7 @@ class MiniEncoder:
         self._shares: list[float] = config["weights"]
         self._profile = tensors["text.profile"].to(self._device)
         self._text = TextTable(tensors["text.table"].to(self._device), notes["vocab"].split("\n"))
-        self._log_mel = LogMel(config.get("pitches", [1.0])).to(self._device)
+        self._log_mel = LogMel().to(self._device)
         self._net = _audio_net(config["net"], tensors).to(self._device)
         acoustic, text, effects = (config["net"].get(part, 0) for part in ("acoustic", "text", "effects"))
         self.audio_dim, self.text_dim = acoustic + text + effects + self._profile.shape[1], text
@@ -95,7 +95,7 @@ class MiniEncoder:
         short = max(least_samples(segments) - samples.shape[1], 0)
         frames = self._log_mel(torch.nn.functional.pad(samples, (0, short)))
         with self._computing():
-            *parts, tags = self._outputs(frames)
+            *parts, tags = (part.float() for part in self._net(frames))
         heard = _heard(valid_samples.to(self._device), segments)
         loud = (1 - tags[..., self._silence : self._silence + 1]).clamp_min(QUIETEST)
         parts[2:] = [_bounded(effects, heard) for effects in parts[2:]]
@@ -108,12 +108,6 @@ class MiniEncoder:
             coarse=torch.nn.functional.normalize(_mean(fine, heard)[:, 0], dim=-1),
             tags=0.5 * (tags * heard).amax(1) + 0.5 * _mean(tags, heard)[:, 0],
         )
-
-    def _outputs(self, frames: Float[Tensor, "pitches batch frames bands"]) -> list[Float[Tensor, "batch segments _"]]:
-        """What the network says of a window, the mean over the pitches at which it hears it."""
-        each: list[Tensor] = self._net(frames.flatten(0, 1))
-        pitches, batch = frames.shape[:2]
-        return [output.float().reshape(pitches, batch, *output.shape[1:]).mean(0) for output in each]
 
     @torch.no_grad()
     def embed_text(self, texts: Sequence[str]) -> Float[Tensor, "texts text"]:

@@ -17,10 +17,8 @@ from .student import ACOUSTIC, EFFECTS, HIDDEN, TAGS, TEXT, Student, folded
 
 PROFILE_AXES, PROFILE_SHARDS = 128, 8
 CLIPPINGS = (1.0, 0.9, 0.8, 0.7)
-VERSION = "mini-3.2"
+VERSION = "mini-3.1"
 SHARES = (0.3, 0.2, 0.3, 0.2)
-PITCHES = (1.0, 0.8, 1.25)
-"""A window is heard at each of them: one more point where there is one shot, for ten more milliseconds."""
 
 
 def main() -> None:
@@ -79,7 +77,7 @@ def save(
             stored[name] = file.get_tensor(name)
     heads = {"acoustic": ACOUSTIC, "text": TEXT, "effects": EFFECTS, "tags": TAGS}
     net = {"channels": student.channels, "hidden": HIDDEN} | heads
-    config = json.dumps({"net": net, "weights": list(shares), "pitches": PITCHES, "tag_share": 0.0})
+    config = json.dumps({"net": net, "weights": list(shares), "tag_share": 0.0})
     notes = {
         "version": VERSION,
         "config": config,

@@ -58,7 +58,7 @@ def write(path: Path, material: list[Clip], mixer: Mixer, teacher: Teacher, wind
     mixtures = [mixer() for _ in range(windows)]
     lessons = [teacher.hear(mixture.window) for mixture in mixtures]
     log_mel = LogMel()
-    frames = [log_mel(torch.from_numpy(mixture.window)[None])[0, 0].half().numpy() for mixture in mixtures]
+    frames = [log_mel(torch.from_numpy(mixture.window)[None])[0].half().numpy() for mixture in mixtures]
     sources = [material[mixture.clip] if mixture.clip >= 0 else None for mixture in mixtures]
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")

@@ -1,7 +1,7 @@
 """Numbers that the shipped weights gave of a few fixed sounds and texts on the day when they came.
 
 `python tests/plugins/encoders/golden.py` writes them anew; they change with the weights. The reference implementation
-in `../shared/mini` knows neither effects nor pitches: it is asked without them.
+in `../shared/mini` knows no effects: it is asked without them.
 """
 
 import importlib.util
@@ -44,29 +44,15 @@ def picked(fine: Tensor, weights: Tensor, coarse: Tensor, tags: Tensor, text: Te
     }
 
 
-def shipped() -> tuple[dict[str, Tensor], dict[str, str], dict[str, Any]]:
-    """Tensors, notes and configuration of the shipped weights."""
-    with safe_open(WEIGHTS, "pt") as file:
-        notes: dict[str, str] = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    return tensors, notes, json.loads(notes["config"])
-
-
-def at_pitches(folder: Path, *pitches: float) -> Path:
-    """The shipped weights in a file that is heard at these pitches."""
-    tensors, notes, config = shipped()
-    path = folder / f"at {pitches}.safetensors"
-    save_file(tensors, path, notes | {"config": json.dumps(config | {"pitches": pitches})})
-    return path
-
-
 def without_effects(folder: Path) -> Path:
-    """The shipped weights in a file as the reference reads it, which knows one pitch and no effects."""
-    tensors, notes, config = shipped()
-    del config["net"]["effects"], config["weights"][2], config["pitches"]
+    """The shipped weights in a file as the reference reads it."""
+    with safe_open(WEIGHTS, "pt") as file:
+        notes = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys() if ".effects." not in name}  # noqa: SIM118
+    config = json.loads(notes["config"])
+    del config["net"]["effects"], config["weights"][2]
     config["weights"] = [share / sum(config["weights"]) for share in config["weights"]]
-    fewer = {name: tensor for name, tensor in tensors.items() if ".effects." not in name}
-    save_file(fewer, folder / "three.safetensors", notes | {"config": json.dumps(config)})
+    save_file(tensors, folder / "three.safetensors", notes | {"config": json.dumps(config)})
     return folder / "three.safetensors"
 
 
