@@ -14,14 +14,13 @@ from pathlib import Path
 
 from mgcld.errors import CheckpointError, WeightsUnavailable
 
+from ._resuming import SHA256, TIMEOUT_SECONDS, fetch_large
+
 logger = logging.getLogger(__name__)
 
 File = str | tuple[str, ...]
 """A file's name, or names of which the first that is there will do."""
-TIMEOUT_SECONDS = 10
-"""For an answer of the hub; a download that stands still for so long goes on from where it is, a few times."""
 MEANWHILE = "Meanwhile the encoder mini works, with the captioners tags and retrieval: they need no download"
-SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def located(
@@ -161,6 +160,8 @@ def _download(model: str, files: Sequence[File], optional: Sequence[str], revisi
     with contextlib.redirect_stderr(sys.__stderr__ or sys.stderr):
         for name in beside:
             hf_hub_download(model, name, revision=info.sha, etag_timeout=TIMEOUT_SECONDS)
+        for name in wanted:
+            fetch_large(model, name, str(info.sha))
         paths = [hf_hub_download(model, name, revision=info.sha, etag_timeout=TIMEOUT_SECONDS) for name in wanted]
         if revision != info.sha:  # once more by the branch's name: the cache then knows which commit that was
             hf_hub_download(model, wanted[0], revision=revision, etag_timeout=TIMEOUT_SECONDS)

@@ -1,7 +1,9 @@
 import hashlib
 import logging
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,6 +124,47 @@ def test_a_download_that_broke_off_goes_on_where_it_was(online: Hub, monkeypatch
     got = [bytes for method, path, bytes in online.asked if method == "GET" and path.endswith("pytorch_model.bin")]
     assert got[0] is None
     assert got[-1] == f"bytes={len(CONTENT['pytorch_model.bin']) // 2}-"
+
+
+def test_a_download_that_was_killed_goes_on_where_it_was(cache: Path, online: Hub) -> None:
+    online.stalled = {"pytorch_model.bin"}
+    code = (
+        "from huggingface_hub import constants; constants.DOWNLOAD_CHUNK_SIZE = 64_000\n"
+        f"from mgcld_plugins._weights import located; located('lab/model', files={FILES}, who='clap')"
+    )
+    there = {
+        "HF_ENDPOINT": online.address,
+        "HF_HUB_CACHE": str(cache),
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+    }
+    half = len(CONTENT["pytorch_model.bin"]) // 2
+    with subprocess.Popen([sys.executable, "-c", code], env=os.environ | there, stderr=subprocess.DEVNULL) as child:
+        try:
+            deadline = time.monotonic() + 60
+            while sum(part.stat().st_size for part in cache.rglob("*.part")) == 0:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        finally:
+            child.kill()
+    came = sum(part.stat().st_size for part in cache.rglob("*.part"))
+    assert 0 < came <= half
+    online.asked.clear()
+    paths = wanted()
+    assert paths[1].read_bytes() == CONTENT["pytorch_model.bin"]
+    got = [bytes for method, path, bytes in online.asked if method == "GET" and path.endswith("pytorch_model.bin")]
+    assert got == [f"bytes={came}-"]
+    assert not list(cache.rglob("*.part"))
+
+
+def test_a_part_that_is_not_of_the_file_is_thrown_away(cache: Path, online: Hub) -> None:
+    content = CONTENT["pytorch_model.bin"]
+    blobs = cache / "models--lab--model" / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / f"{hashlib.sha256(content).hexdigest()}.part").write_bytes(b"?" * 1000)
+    with pytest.raises(WeightsUnavailable, match=r"pytorch_model\.bin came damaged"):
+        wanted()
+    assert wanted()[1].read_bytes() == content
 
 
 @pytest.mark.parametrize(

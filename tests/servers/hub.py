@@ -4,10 +4,12 @@ import hashlib
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+STALL_SECONDS = 8
 COMMIT = "c0ffee" + 34 * "0"
 
 
@@ -21,6 +23,8 @@ class Hub(ThreadingHTTPServer):
         self.files = files
         self.cut: set[str] = set()
         """Of these files only the first half is sent, once."""
+        self.stalled: set[str] = set()
+        """Of these only the first half is sent, once, and nothing more comes for `STALL_SECONDS`."""
         self.asked: list[tuple[str, str, str | None]] = []
         """(method, path, range), in order."""
 
@@ -75,7 +79,12 @@ class _Answer(BaseHTTPRequestHandler):
         told = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
         if not wanted:
-            return self._send(200, content, told, body, half=name in self.server.cut and body)
+            half = name in self.server.cut | self.server.stalled and body
+            self._send(200, content, told, body, half=half)
+            if half and name in self.server.stalled:
+                self.server.stalled.clear()
+                time.sleep(STALL_SECONDS)
+            return None
         first = int(wanted[1])
         told["Content-Range"] = f"bytes {first}-{len(content) - 1}/{len(content)}"
         return self._send(206, content[first:], told, body)
