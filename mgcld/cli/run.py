@@ -28,14 +28,15 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No live table; the log only.")] = False,
 ) -> None:
     """Listen to sources and publish what they sound like, until they end or Ctrl-C."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the daemon itself listens to signals
+    for number in (signal.SIGINT, signal.SIGTERM):  # until the daemon itself listens to signals
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: os._exit(0))
     try:
         wishes = load_config(config, _overrides(source or [], adapter or (None if config else ADAPTER), endpoint, hop))
         configure_logs(wishes.log_level)
         _serve(wishes, quiet)
     except KeyboardInterrupt:
-        # Asked to stop while libraries load, or a second time while it stops: what is left are threads of our own.
-        os._exit(0)
+        os._exit(0)  # a second time, while it stops: what is left are threads of our own
 
 
 def _serve(config: Config, quiet: bool) -> None:
