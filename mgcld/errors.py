@@ -21,7 +21,21 @@ MgcldError
 from typing import ClassVar, Literal, get_args
 
 Reason = Literal[
-    "absent", "auth", "decode", "dns", "ended", "not_found", "no_audio", "refused", "timeout", "unreachable", "unknown"
+    "absent",  # the device is not there
+    "auth",
+    "codec",  # nothing here decodes it
+    "crashed",  # the capture process died
+    "decode",  # what comes is damaged
+    "dns",
+    "ended",
+    "no_audio",
+    "not_found",
+    "refused",
+    "slow",  # it comes, but slower than it sounds
+    "timeout",
+    "tls",
+    "unknown",
+    "unreachable",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
