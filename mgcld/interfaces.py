@@ -47,6 +47,19 @@ class AudioSource(Protocol):
 
 
 @runtime_checkable
+class Describing(Protocol):
+    """A source that can say what it has opened."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What a person wants to know of the open sound, as JSON: `codec`, `sample_rate`, `channels` and so on.
+
+        Empty before the first block; never holds a credential.
+        """
+        ...
+
+
+@runtime_checkable
 class Encoder(Protocol):
     """A frozen audio-language model. Everything that the core knows of it is stated here.
 
