@@ -16,7 +16,7 @@ from mgcld.audio.remote import RemoteSource
 from mgcld.audio.watch import STALL_SECONDS, watch
 from mgcld.data import AudioBlock, SourceStatus, State, Window
 from mgcld.errors import Reason, SourceError
-from mgcld.interfaces import Describing, Openable
+from mgcld.interfaces import Describing, Openable, Patient
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Capture:
             drops=lambda: inbox.dropped(name),
         )
         self._backoff = Backoff()
-        self._stall_seconds = stall_seconds
+        self._stall_seconds = max(stall_seconds, source.patience_seconds if isinstance(source, Patient) else 0.0)
         self._log = LimitedLog(logger, name, Limit(LINES, LINES_SECONDS))
         self._epoch = -1
         self._stop = threading.Event()
