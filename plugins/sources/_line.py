@@ -147,14 +147,14 @@ def _wrong_rate(choice: Input, layout: Layout, wanted: Wanted) -> SourceError:
 
 def _hold(server: _pulse.Server | None, before: set[int], choice: Input, root: Path) -> Hold:
     """What the stream that has just been opened hears."""
-    listeners = server.listeners() if server else {}
+    numbers = _alsa.hardware(choice.device.name)
+    listeners = server.listeners() if server and not numbers else {}
     new = [index for index in listeners if index not in before]
     if server and new:
         listener = listeners[new[0]]
         source = next((each for each in server.sources() if each.index == listener.source), None)
         true = source is not None and listener.channels == source.channels
         return Hold(source=source, stream=new[0], channels_true=true)
-    numbers = _alsa.hardware(choice.device.name)
     holders = {numbers[0]} if numbers else _alsa.held_by(root, {os.getpid(), threading.get_native_id()})
     return Hold(card=_alsa.cards(root).get(holders.pop()) if len(holders) == 1 else None)
 
