@@ -168,6 +168,8 @@ class Capture:
                 watcher.heard(len(block.samples) / block.sample_rate)
                 self._health.heard(block)
                 self._send(self._pipeline.push(replace(block, epoch=self._epoch)))
+            if isinstance(self._source, Describing):
+                self._health.opened(self._source.facts)
             if self._source.live:
                 watcher.check()
             self._health.look()
@@ -176,8 +178,6 @@ class Capture:
 
     def _opened(self, block: AudioBlock) -> None:
         self._log.say(logging.INFO, f"live, {block.sample_rate} Hz, clock {block.clock}")
-        if isinstance(self._source, Describing):
-            self._health.opened(self._source.facts)
         self._health.turn("live")
 
     def _send(self, windows: list[Window]) -> None:
