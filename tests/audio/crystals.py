@@ -1,4 +1,4 @@
-"""A small true world for clocks: a crystal that is off, a wall clock that people set, a network that holds things up."""
+"""A small true world for clocks: crystals that are off, a wall clock that people set, a network that holds up."""
 
 import random
 from collections.abc import Callable, Iterator

@@ -6,12 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from crystals import RATE, SECOND, Ear, World, jitter, stalls
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sounds import START_NS, block, cut, noise
-from crystals import RATE, SECOND, Ear, World, jitter, stalls
 
 from mgcld.audio.clock import Timekeeper
+from mgcld.audio.pipeline import Pipeline
 from mgcld.audio.windows import Windower
 from mgcld.data import AudioBlock, Window, nanoseconds
 
@@ -61,6 +62,17 @@ def test_the_time_of_arrival_is_true_for_hours(drift: float, longest: float, lat
     made = windows(ear.world.timekeeper(), ear.blocks(2 * HOUR))
     assert_true(made, ear)
     assert np.abs(errors(made, ear)).max() < 0.6  # though stalls are of up to 9.5 s
+
+
+def test_the_way_through_the_resampler_costs_no_truth() -> None:
+    ear = Ear(World(), 200e-6, error=jitter(4, -0.019, 0.019), rate=441)
+    keeper = ear.world.timekeeper()
+    pipeline = Pipeline("mic", sample_rate=RATE, window_seconds=5, hop_seconds=2.5, timekeeper=keeper)
+    made = [window for each in ear.blocks(HOUR) for window in pipeline.push(each)]
+    assert len(made) == HOUR / 2.5 - 1
+    for window in made:
+        true = ear.world.utc(window.first_sample / RATE * (1 + ear.drift))
+        assert abs(window.start_ns - true) <= window.clock_uncertainty_ns
 
 
 def test_a_crystal_that_is_off_by_100_ppm_loses_no_time_in_a_quarter_of_a_day() -> None:
