@@ -104,7 +104,8 @@ class Window:
     recording: Path | None = None
     """The shot's file that it was cut from; None in a stream."""
     peak_dbfs: float | None = None
-    """Largest of the valid samples (dB relative to full scale); None is digital silence."""
+    """Largest of the valid samples (dB relative to full scale, over 0 where resampling overshot); None is digital
+    silence."""
 
     @property
     def end_ns(self) -> int:
