@@ -8,10 +8,11 @@ from typing import Any
 from mgcld import registry
 from mgcld.audio.capture import Capture
 from mgcld.audio.inbox import Inbox
+from mgcld.audio.remote import RemoteSource
 from mgcld.config import Config, Part, named_part, options_of
 from mgcld.errors import ConfigError
 from mgcld.evaluation.features import Ear, default_cache
-from mgcld.interfaces import AudioSource, Captioner, Encoder, Explainer, Sink
+from mgcld.interfaces import AudioSource, Captioner, Encoder, Explainer, Openable, Sink
 from mgcld.model.adapter import Adapter
 from mgcld.model.captions import Deadline
 from mgcld.model.checkpoint import adapter_hash, check_captioner, check_encoder, load_adapter
@@ -65,6 +66,7 @@ def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
                 hop_seconds=config.hop_seconds,
                 inbox=inbox,
                 on_status=lambda status: outlet.send(source_health(status)),
+                stall_seconds=config.stall_seconds,
             )
             for name, source in sources.items()
         ],
@@ -84,8 +86,8 @@ def build_recogniser(path: Path, encoder: Part, captioner: Part | None = None) -
     return Recogniser(listener, adapter)
 
 
-def build_source(name: str, part: Part) -> AudioSource:
-    """The source that a configuration's part describes, not opened yet.
+def build_source(name: str, part: Part) -> Openable:
+    """The source that a configuration's part describes, not opened yet; a live one opens in a process of its own.
 
     Raises:
         ConfigError: no such source, or options that it does not take.
@@ -97,8 +99,11 @@ def build_source(name: str, part: Part) -> AudioSource:
         if not hasattr(constructor, "from_address"):
             raise ConfigError(f"sources.{name}: {part.type} takes no address", help="write its options as a mapping")
         options = {**constructor.from_address(address), **options}
-    source: AudioSource = constructor(**options_of(constructor, options, where=f"sources.{name}", base=part.base))
-    return source
+    checked = options_of(constructor, options, where=f"sources.{name}", base=part.base)
+    source: Openable = constructor(**checked)  # so that what it does not take is told now, not in its process
+    if not source.live:
+        return source
+    return RemoteSource(name, registry.target("source", part.type), checked)
 
 
 def build_encoder(part: Part) -> Encoder:

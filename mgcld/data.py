@@ -186,6 +186,17 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Transition:
+    """A source has changed its state."""
+
+    at_ns: int
+    """When (nanoseconds since the Unix epoch, UTC)."""
+    state: State
+    reason: str | None
+    """Why it is not live: one of `mgcld.errors.REASONS`."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceStatus:
     """How one source is doing."""
 
@@ -203,12 +214,20 @@ class SourceStatus:
     """Times it was opened again."""
     next_retry_ns: int | None = None
     """When it will be opened again (nanoseconds since the Unix epoch, UTC)."""
+    alarm_since_ns: int | None = None
+    """Since when it has had no lasting sound, where that is long enough to tell a person; None while all is well."""
+    silent_since_ns: int | None = None
+    """Since when all that comes is digital silence."""
     bytes_per_s: float = 0.0
     """Audio received lately (bytes a second, as 32-bit mono at the native rate)."""
     level_dbfs: float | None = None
     """Level of the newest window (dB relative to full scale); None is digital silence or nothing yet."""
     drops: int = 0
     """Windows thrown away so far because inference fell behind."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the source says of what it has opened: codec, rate and so on."""
+    history: tuple[Transition, ...] = ()
+    """Its last changes of state, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)

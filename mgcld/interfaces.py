@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @runtime_checkable
-class AudioSource(Protocol):
-    """Where sound comes from."""
+class Openable(Protocol):
+    """Something that can be opened, again and again, and then gives sound."""
 
     @property
     def live(self) -> bool:
@@ -28,13 +28,19 @@ class AudioSource(Protocol):
     def blocks(self) -> Iterator[AudioBlock]:
         """Open, then yield blocks at the native rate, mono, until the sound ends or the iterator is closed.
 
-        One call is one opening: `first_sample` starts at 0 and counts lost samples too. It yields, raises or returns at
-        least once every few seconds, and closing the iterator releases the device.
+        One call is one opening: `first_sample` starts at 0 and counts lost samples too. A block without samples says
+        that nothing has come yet. It yields, raises or returns at least once every few seconds, and closing the
+        iterator releases the device.
 
         Raises:
             SourceError: it cannot be opened or read on, with a reason.
         """
         ...
+
+
+@runtime_checkable
+class AudioSource(Openable, Protocol):
+    """Where sound comes from. A live one is built and opened in a process of its own, with options that JSON knows."""
 
     @classmethod
     def from_address(cls, address: str) -> dict[str, Any]:

@@ -53,15 +53,28 @@ def load(kind: Kind, name: str) -> Any:
     Raises:
         ConfigError: nobody offers that name, or its module cannot be imported.
     """
-    target = BUILT_IN[kind].get(name)
-    if target is None and re.fullmatch(r"[\w.]+:\w+", name):
-        target = name
-    if target is not None:
-        return _load(kind, EntryPoint(name=name, value=target, group=group(kind)))
+    return _load(kind, _point(kind, name))
+
+
+def target(kind: Kind, name: str) -> str:
+    """Where the class behind a name is, as `module:attribute`.
+
+    Raises:
+        ConfigError: nobody offers that name.
+    """
+    return _point(kind, name).value
+
+
+def _point(kind: Kind, name: str) -> EntryPoint:
+    value = BUILT_IN[kind].get(name)
+    if value is None and re.fullmatch(r"[\w.]+:\w+", name):
+        value = name
+    if value is not None:
+        return EntryPoint(name=name, value=value, group=group(kind))
     offered = list(entry_points(group=group(kind), name=name))
     if not offered:
         raise ConfigError(f"no {kind} is called {name!r}", help=f"known: {', '.join(names(kind)) or 'none'}")
-    return _load(kind, offered[0])
+    return offered[0]
 
 
 def _load(kind: Kind, point: EntryPoint) -> Any:

@@ -1,6 +1,5 @@
 """One thread a source: it listens, cuts windows, puts them into the inbox, and comes back after every fault."""
 
-import contextlib
 import logging
 import threading
 import time
@@ -8,38 +7,53 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from mgcld.audio.backoff import Backoff
+from mgcld.audio.closing import closing
 from mgcld.audio.health import Health
 from mgcld.audio.inbox import Inbox
+from mgcld.audio.limit import Limit, LimitedLog
 from mgcld.audio.pipeline import Pipeline
-from mgcld.data import AudioBlock, SourceStatus, Window
-from mgcld.errors import SourceError
-from mgcld.interfaces import AudioSource
+from mgcld.audio.remote import RemoteSource
+from mgcld.audio.watch import STALL_SECONDS, watch
+from mgcld.data import AudioBlock, SourceStatus, State, Window
+from mgcld.errors import Reason, SourceError
+from mgcld.interfaces import Describing, Openable
 
 logger = logging.getLogger(__name__)
 
 PROOF_SECONDS = 30.0
-"""After so much sound in one opening the source has proved itself and the back-off starts anew."""
+"""After so much sound, in no less time, in one opening the source has proved itself: the back-off starts anew."""
+STEP_SECONDS = 1.0
+"""While it waits to open a source again the thread looks up so often."""
+LINES, LINES_SECONDS = 4, 900.0
+"""A source that comes and goes writes at most so many lines of its losses into the log in so many seconds."""
+
+
+STATES: dict[Reason, State] = {"absent": "absent", "timeout": "stalled", "slow": "stalled"}
+"""What a source is between two openings, by why it is not live; for any other reason it is `lost`."""
 
 
 class Capture:
     """Runs a source in a thread of its own until it ends or `stop` is called.
 
-    A live source that ends or fails is opened again, each time as a new epoch. The thread is a daemon: one that hangs
-    in a driver does not keep the process from leaving.
+    A live source that ends, fails, stalls or trickles is opened again, each time as a new epoch. The thread is a
+    daemon: one that hangs in a driver does not keep the process from leaving.
     """
 
     def __init__(
         self,
         name: str,
-        source: AudioSource,
+        source: Openable,
         *,
         sample_rate: int,
         window_seconds: float,
         hop_seconds: float,
         inbox: Inbox,
         on_status: Callable[[SourceStatus], None] = lambda _: None,
+        stall_seconds: float = STALL_SECONDS,
     ) -> None:
         """`on_status` is called at every change of the state, in the source's thread.
+
+        A live source without sound for `stall_seconds` is opened again.
 
         Raises:
             ConfigError: the window or the hop is no whole number of samples.
@@ -48,8 +62,16 @@ class Capture:
         self._source = source
         self._inbox = inbox
         self._pipeline = Pipeline(name, sample_rate=sample_rate, window_seconds=window_seconds, hop_seconds=hop_seconds)
-        self._health = Health(name, live=source.live, on_status=on_status)
+        self._health = Health(
+            name,
+            live=source.live,
+            longest_seconds=max(window_seconds, hop_seconds),
+            on_status=on_status,
+            drops=lambda: inbox.dropped(name),
+        )
         self._backoff = Backoff()
+        self._stall_seconds = stall_seconds
+        self._log = LimitedLog(logger, name, Limit(LINES, LINES_SECONDS))
         self._epoch = -1
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"capture-{name}", daemon=True)
@@ -57,7 +79,7 @@ class Capture:
     @property
     def status(self) -> SourceStatus:
         """How the source is doing now; from any thread."""
-        return self._health.status(self._inbox.dropped(self._name))
+        return self._health.status
 
     def start(self) -> None:
         """Begin to listen; returns at once."""
@@ -80,17 +102,21 @@ class Capture:
             # Whatever it is, the source must not look alive when nobody listens to it any more.
             logger.exception("%s: its thread broke", self._name)
             self._health.turn("failed", error=SourceError(f"{type(error).__name__}", help="a bug: see the log"))
+        finally:
+            if isinstance(self._source, RemoteSource):
+                self._source.close()
 
     def _live(self) -> None:
         self._health.turn("connecting")
-        fault = self._listen()
+        began, fault = time.monotonic(), self._listen()
         while self._source.live and not self._stop.is_set():
-            self._wait(fault or SourceError("the sound ended", reason="ended", help="the other side closed it"))
+            fault = fault or SourceError("the sound ended", reason="ended", help="the other side closed it")
+            self._wait(fault, took=time.monotonic() - began)
             if self._stop.is_set():
                 break
             self._health.reopened()
             self._health.turn("connecting")
-            fault = self._listen()
+            began, fault = time.monotonic(), self._listen()
         self._finish(fault)
 
     def _finish(self, fault: SourceError | None) -> None:
@@ -103,17 +129,19 @@ class Capture:
             logger.info("%s: ended", self._name)
             self._health.turn("ended")
 
-    def _wait(self, fault: SourceError) -> None:
-        seconds = self._backoff.next()
-        logger.warning("%s: %s; again in %.0f s", self._name, fault, seconds)
-        self._health.turn("absent" if fault.reason == "absent" else "lost", error=fault, retry_in=seconds)
-        self._stop.wait(seconds)
+    def _wait(self, fault: SourceError, took: float) -> None:
+        seconds = self._backoff.next(fault.reason, took)
+        self._log.say(logging.WARNING, f"{fault}; again in {seconds:.0f} s")
+        self._health.turn(STATES.get(fault.reason, "lost"), error=fault, retry_in=seconds)
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._stop.wait(min(left, STEP_SECONDS)):
+            self._health.look()
 
     def _listen(self) -> SourceError | None:
         """One opening: None when it ended by itself or was stopped, else why it broke off."""
         fault = None
         try:
-            with _closing(self._source.blocks()) as blocks:
+            with closing(self._source.blocks()) as blocks:
                 self._hear(blocks)
         except SourceError as error:
             fault = error
@@ -126,24 +154,30 @@ class Capture:
         return fault
 
     def _hear(self, blocks: Iterator[AudioBlock]) -> None:
-        seconds, epoch = 0.0, None
+        watcher = watch(self._backoff.short, self._stall_seconds)
+        began, seconds, epoch = time.monotonic(), 0.0, None
         for block in blocks:
             if self._stop.is_set():
                 return
-            if not len(block.samples):
-                continue
-            if epoch is None:
-                self._opened(block)
-            if block.epoch != epoch:
-                epoch, self._epoch = block.epoch, self._epoch + 1
-            seconds += len(block.samples) / block.sample_rate
-            if seconds >= PROOF_SECONDS:
+            if len(block.samples):
+                if epoch is None:
+                    self._opened(block)
+                if block.epoch != epoch:
+                    epoch, self._epoch = block.epoch, self._epoch + 1
+                seconds += len(block.samples) / block.sample_rate
+                watcher.heard(len(block.samples) / block.sample_rate)
+                self._health.heard(block)
+                self._send(self._pipeline.push(replace(block, epoch=self._epoch)))
+            if self._source.live:
+                watcher.check()
+            self._health.look()
+            if min(seconds, time.monotonic() - began) >= PROOF_SECONDS:
                 self._backoff.reset()
-            self._health.heard(block)
-            self._send(self._pipeline.push(replace(block, epoch=self._epoch)))
 
     def _opened(self, block: AudioBlock) -> None:
-        logger.info("%s: live, %d Hz, clock %s", self._name, block.sample_rate, block.clock)
+        self._log.say(logging.INFO, f"live, {block.sample_rate} Hz, clock {block.clock}")
+        if isinstance(self._source, Describing):
+            self._health.opened(self._source.facts)
         self._health.turn("live")
 
     def _send(self, windows: list[Window]) -> None:
@@ -154,7 +188,7 @@ class Capture:
 
 
 def windows_of(
-    source: AudioSource, *, name: str, sample_rate: int, window_seconds: float, hop_seconds: float
+    source: Openable, *, name: str, sample_rate: int, window_seconds: float, hop_seconds: float
 ) -> Iterator[Window]:
     """The windows of a source without a thread or an inbox, its partial tail included: for training and for files.
 
@@ -163,18 +197,7 @@ def windows_of(
         SourceError: the source cannot be opened or read.
     """
     pipeline = Pipeline(name, sample_rate=sample_rate, window_seconds=window_seconds, hop_seconds=hop_seconds)
-    with _closing(source.blocks()) as blocks:
+    with closing(source.blocks()) as blocks:
         for block in blocks:
             yield from pipeline.push(block)
     yield from pipeline.flush(partial=True)
-
-
-@contextlib.contextmanager
-def _closing(blocks: Iterator[AudioBlock]) -> Iterator[Iterator[AudioBlock]]:
-    """Closes the iterator at the end, where it can be closed: a source may return any kind of iterator."""
-    try:
-        yield blocks
-    finally:
-        close = getattr(blocks, "close", None)
-        if close is not None:
-            close()

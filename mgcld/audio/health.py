@@ -1,31 +1,61 @@
 """How one source is doing: written by its thread, read by any other."""
 
+import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
-from mgcld.data import NANOSECONDS, AudioBlock, SourceStatus, State, Window
+from mgcld.audio.alarm import Alarm
+from mgcld.audio.limit import Limit, LimitedLog
+from mgcld.audio.troubles import Troubles
+from mgcld.data import NANOSECONDS, AudioBlock, SourceStatus, State, Transition, Window
 from mgcld.errors import SourceError
+
+logger = logging.getLogger(__name__)
 
 STALL_SECONDS = 15.0
 """A live source that neither delivers nor fails for so long is shown as stalled: its thread may hang in a library."""
 RATE_SECONDS = 10
 """The rate of bytes is a mean over so long."""
 BYTES_A_SAMPLE = 4
+MOST_TRANSITIONS = 100
+"""So many changes of state are remembered."""
+ALERTS, ALERTS_SECONDS = 4, 900.0
+"""At most so many alerts of one source go into the log in so many seconds."""
 
 
 class Health:
     """Keeps the `SourceStatus`."""
 
-    def __init__(self, source: str, *, live: bool, on_status: Callable[[SourceStatus], None]) -> None:
-        """`on_status` is called at every change of the state, in the thread that makes it."""
+    def __init__(
+        self,
+        source: str,
+        *,
+        live: bool,
+        longest_seconds: float,
+        on_status: Callable[[SourceStatus], None],
+        drops: Callable[[], int] = lambda: 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`on_status` is called at each change of state, alarm or hint, in the thread that makes it.
+
+        longest_seconds: of a window and of a hop, the longer. drops: tells the windows thrown away so far.
+        """
         self._live = live
         self._on_status = on_status
+        self._drops = drops
+        self._clock = clock
         self._lock = threading.Lock()
-        self._status = SourceStatus(source=source, state="connecting", since_ns=time.time_ns())
-        self._moved = time.monotonic()  # when it last changed its state or delivered
+        now_ns = time.time_ns()
+        self._status = SourceStatus(source=source, state="connecting", since_ns=now_ns)
+        self._history = deque([Transition(now_ns, "connecting", None)], MOST_TRANSITIONS)
+        self._log = LimitedLog(logger, source, Limit(ALERTS, ALERTS_SECONDS, clock))
+        self._alarm = Alarm(clock)
+        self._troubles = Troubles(longest_seconds)
+        self._moved = clock()  # when it last changed its state or delivered
         self._began = self._moved  # when it last went live
         self._heard: deque[tuple[int, int]] = deque(maxlen=RATE_SECONDS)  # (second, bytes)
 
@@ -37,7 +67,7 @@ class Health:
             # While it is tried again the last reason still says why there is no sound.
             reason, hint = (error.reason, error.help or None) if error else (before.reason, before.hint)
             if state in ("live", "ended"):
-                reason, hint, self._began = None, None, time.monotonic()
+                reason, hint, self._began = None, None, self._clock()
                 self._heard.clear()
             self._status = replace(
                 before,
@@ -47,9 +77,21 @@ class Health:
                 hint=hint,
                 next_retry_ns=None if retry_in is None else now_ns + round(retry_in * NANOSECONDS),
             )
-            self._moved = time.monotonic()
-            status = self._status
-        self._on_status(status)
+            if (state, reason) != (self._history[-1].state, self._history[-1].reason):
+                self._history.append(Transition(now_ns, state, reason))
+            self._moved = self._clock()
+            if state == "live":
+                self._alarm.live()
+            else:
+                self._alarm.lost()
+        self._on_status(self.status)
+        self.look()
+
+    def look(self) -> None:
+        """Time passes: say what is new about alarm and troubles."""
+        if self._live and self._status.state not in ("ended", "failed"):
+            self._alarmed()
+            self._troubled()
 
     def reopened(self) -> None:
         """Count another opening."""
@@ -60,28 +102,61 @@ class Health:
         """Count what arrived."""
         size = len(block.samples) * BYTES_A_SAMPLE
         with self._lock:
-            self._moved = time.monotonic()
+            self._moved = self._clock()
             second = int(self._moved)
             if self._heard and self._heard[-1][0] == second:
                 size += self._heard.pop()[1]
             self._heard.append((second, size))
+            self._troubles.heard(block)
+
+    def opened(self, facts: Mapping[str, Any]) -> None:
+        """Note what the source says of what it has opened."""
+        with self._lock:
+            self._status = replace(self._status, facts=facts)
 
     def cut(self, window: Window) -> None:
         """Note the newest window's level."""
         with self._lock:
-            self._status = replace(self._status, level_dbfs=window.level_dbfs)
+            self._troubles.cut(window)
+            self._status = replace(
+                self._status, level_dbfs=window.level_dbfs, silent_since_ns=self._troubles.silent_since_ns
+            )
 
-    def status(self, drops: int) -> SourceStatus:
-        """The status as of now; `drops`: windows of this source thrown away so far."""
-        now = time.monotonic()
+    @property
+    def status(self) -> SourceStatus:
+        """The status as of now."""
+        now = self._clock()
         with self._lock:
-            status = replace(self._status, drops=drops, bytes_per_s=self._rate(now))
+            kept = replace(self._status, bytes_per_s=self._rate(now), history=tuple(self._history))
             idle = now - self._moved
+        status = replace(kept, drops=self._drops())
         if self._live and status.state in ("connecting", "live") and idle > STALL_SECONDS:
             hint = f"no sound and no error for {idle:.0f} s: restart the device, or mgcld"
             since_ns = time.time_ns() - round(idle * NANOSECONDS)
             return replace(status, state="stalled", since_ns=since_ns, reason="timeout", hint=hint)
         return status
+
+    def _alarmed(self) -> None:
+        with self._lock:
+            seconds, turned, on = self._alarm.seconds, self._alarm.turned(), self._alarm.on
+            if not turned:
+                return
+            since_ns = time.time_ns() - round(seconds * NANOSECONDS)
+            self._status = status = replace(self._status, alarm_since_ns=since_ns if on else None)
+        if on:
+            why = f" ({status.reason})" if status.reason else ""
+            self._log.say(logging.ERROR, f"ALARM: no lasting sound for {seconds:.0f} s{why}")
+        else:
+            self._log.say(logging.WARNING, "alarm over: the sound has come back, and stayed")
+        self._on_status(self.status)
+
+    def _troubled(self) -> None:
+        with self._lock:
+            if self._status.state != "live" or self._troubles.now == self._status.hint:
+                return
+            self._status = status = replace(self._status, hint=self._troubles.now)
+        self._log.say(logging.WARNING, status.hint or "what was wrong with its sound is over")
+        self._on_status(self.status)
 
     def _rate(self, now: float) -> float:
         size = sum(size for second, size in self._heard if second > now - RATE_SECONDS)

@@ -45,6 +45,8 @@ class Config(Model):
     """Seconds from the start of one window to the start of the next."""
     sources: Annotated[dict[str, SourcePart], Field(min_length=1)]
     """Name -> source: an address (`rtsp://...`, `microphone:default`, `file.wav?pace=max`) or a mapping with `type`."""
+    stall_seconds: Annotated[float, Field(ge=2, le=600)] = 10.0
+    """A live source without sound for so long is opened again."""
     publish: PublishConfig = PublishConfig()
     """Where probabilities go."""
     sinks: dict[str, NamedPart] = {}

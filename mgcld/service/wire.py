@@ -19,6 +19,8 @@ VERSION = 1
 PREFIX = f"mgcl/v{VERSION}"
 TOP = 5
 """So many classes stand in `top`."""
+HISTORY = 10
+"""So many changes of its state stand in a source's health."""
 STAMP = frozenset({"schema", "node", "boot_id", "seq", "t_pub_ns"})
 """What every header holds."""
 
@@ -111,6 +113,10 @@ def source_health(status: SourceStatus) -> Message:
         "bytes_per_s": round(status.bytes_per_s, 1),
         "level_dbfs": _level(status.level_dbfs),
         "drops": status.drops,
+        "alarm_since_ns": status.alarm_since_ns,
+        "silent_since_ns": status.silent_since_ns,
+        "facts": dict(status.facts),
+        "history": [[step.at_ns, step.state, step.reason] for step in status.history[-HISTORY:]],
     }
     return Message("health", topic("health", status.source), {}, body)
 

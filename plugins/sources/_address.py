@@ -1,6 +1,5 @@
-"""Addresses of streams: checked before use, and shown without what is secret."""
+"""Addresses of streams, checked before use."""
 
-import re
 from urllib.parse import SplitResult, urlsplit
 
 from mgcld.errors import ConfigError
@@ -16,6 +15,7 @@ def checked(url: str, *schemes: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         valid = parts.scheme in schemes and bool(parts.hostname) and (parts.port or 1) > 0
+        valid = valid and url.isprintable() and " " not in url
     except ValueError:
         valid = False
     if not valid:
@@ -26,13 +26,3 @@ def checked(url: str, *schemes: str) -> SplitResult:
             help="write special characters of user, password and path as %40 (@), %2F (/), %3F (?), %23 (#)",
         )
     return parts
-
-
-def public(parts: SplitResult) -> str:
-    """An address for logs and messages: no user, no password, no query, and no path from the first `=` on.
-
-    Cheap cameras take the password in the query or the path (`/user=admin_password=...`).
-    """
-    host = parts.netloc.rpartition("@")[2]
-    path, *secret = re.split("[=;]", parts.path, maxsplit=1)
-    return f"{parts.scheme}://{host}{path}" + ("…" if secret or parts.query or parts.fragment else "")

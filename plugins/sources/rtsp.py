@@ -11,6 +11,7 @@ from av.audio.stream import AudioStream
 
 from mgcld.data import NANOSECONDS, AudioBlock, nanoseconds
 from mgcld.errors import ConfigError, Reason, SourceError
+from mgcld.redaction import redacted
 
 from . import _address
 from ._ffmpeg import mono, position, reason_of, said
@@ -50,7 +51,7 @@ class RtspSource:
         parts = _address.checked(url, "rtsp", "rtsps")
         self._url = parts.geturl()
         self._host = parts.hostname
-        self._public = _address.public(parts)
+        self._public = redacted(self._url)
         self._timeout = timeout_seconds
         self._options = {"rtsp_transport": transport, "allowed_media_types": "audio"}
 

@@ -1,10 +1,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mgcld_plugins.sources._address import checked, public
+from mgcld_plugins.sources._address import checked
 from mgcld_plugins.sources.rtsp import RtspSource
 
 from mgcld.errors import ConfigError
+from mgcld.redaction import redacted
 
 ANYTHING = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=5)
 
@@ -24,7 +25,7 @@ ANYTHING = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=
     ],
 )
 def test_a_shown_address_holds_no_secret(url: str, shown: str) -> None:
-    assert public(checked(url, "rtsp", "rtsps")) == shown
+    assert redacted(checked(url, "rtsp", "rtsps").geturl()) == shown
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,10 @@ def test_a_shown_address_holds_no_secret(url: str, shown: str) -> None:
         "rtsp://user:x@sec/ret@camera/x",
         "rtsp://camera:99999/secret",
         "rtsp://[::1/secret",
+        "rtsp://user:12 secret@camera/x",
+        "rtsp://camera/\u3000secret",
+        "rtsp://camera/secret\n",
+        "rtsp://cam\0era/secret",
         "secret",
     ],
 )
@@ -54,7 +59,7 @@ def test_no_user_and_no_password_of_any_kind_is_ever_shown(parts: list[str]) -> 
     a, b, c, d = parts
     url = f"rtsp://{a}HIDDEN{b}:{c}HIDDEN{d}@camera.example/live"
     try:
-        shown = public(checked(url, "rtsp"))
+        shown = redacted(checked(url, "rtsp").geturl())
     except ConfigError as error:
         shown = f"{error} {error.help}"
     assert "HIDDEN" not in shown

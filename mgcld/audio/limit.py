@@ -1,0 +1,49 @@
+"""So much may be said, and what was held back is counted."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+
+
+class Limit:
+    """Lets `most` lines pass in any `seconds`."""
+
+    def __init__(self, most: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._said: deque[float] = deque(maxlen=most)
+        self._seconds = seconds
+        self._clock = clock
+        self._held = 0
+
+    def allows(self) -> bool:
+        """Whether one more may pass now; if not, it is counted."""
+        now = self._clock()
+        full = len(self._said) == self._said.maxlen and now - self._said[0] < self._seconds
+        if full:
+            self._held += 1
+        else:
+            self._said.append(now)
+        return not full
+
+    def held(self) -> int:
+        """How many were held back, once there is room to say so; then they count anew."""
+        if not self._held or self._clock() - self._said[-1] < self._seconds:
+            return 0
+        held, self._held = self._held, 0
+        return held
+
+
+class LimitedLog:
+    """The log of one subject: when it has said so much, the rest is counted, and how much that was is said later."""
+
+    def __init__(self, logger: logging.Logger, subject: str, limit: Limit) -> None:
+        self._logger = logger
+        self._subject = subject
+        self._limit = limit
+
+    def say(self, level: int, text: str) -> None:
+        """One line, or one more that was left out."""
+        if held := self._limit.held():
+            self._logger.warning("%s: %d more lines like the last ones were left out", self._subject, held)
+        if self._limit.allows():
+            self._logger.log(level, "%s: %s", self._subject, text)

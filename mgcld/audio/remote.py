@@ -1,0 +1,132 @@
+"""A live source in a capture process of its own: for whoever listens, a source like any other."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from mgcld.audio import child, frames
+from mgcld.audio.limit import Limit, LimitedLog
+from mgcld.audio.process import CaptureProcess
+from mgcld.data import AudioBlock
+from mgcld.errors import ConfigError, SourceError
+from mgcld.redaction import redacted
+
+logger = logging.getLogger(__name__)
+
+TICK = AudioBlock(np.empty(0, np.float32), sample_rate=1, first_sample=0, captured_ns=0)
+"""Nothing yet, but we look."""
+MOST_OPENINGS = 100
+"""What a library leaks at each opening ends with its process."""
+LINES_A_MINUTE = 20
+"""More of its lines are counted, not logged."""
+ERROR_BYTES = 4096
+"""So much of what it last wrote to its standard error is kept."""
+LINE_CHARACTERS = 500
+CRASHED = "it is started again; if it goes on, look for its last words in the log"
+
+
+class RemoteSource:
+    """Opens a source in a process that can hang, leak or crash without harm to anybody else.
+
+    The process stays from one opening to the next as long as it ends each politely.
+    """
+
+    live = True
+
+    def __init__(self, name: str, target: str, options: Mapping[str, Any]) -> None:
+        """`target`: module:attribute, whose call with `options` makes the source.
+
+        Raises:
+            ConfigError: an option cannot be handed to another process.
+        """
+        try:
+            self._order = child.order(target, options)
+        except TypeError as error:
+            hint = "options of a live source are text, numbers, paths, lists and mappings"
+            raise ConfigError(f"sources.{name}: {error}", help=hint) from error
+        self._name = name
+        self._process: CaptureProcess | None = None
+        self._openings = 0
+        self._log = LimitedLog(logger, name, Limit(LINES_A_MINUTE, 60))
+        self._errors = b""
+        self.facts: Mapping[str, Any] = {}
+        """What the source says of what it has opened."""
+
+    @property
+    def pid(self) -> int | None:
+        """Of the capture process, while there is one."""
+        return self._process.pid if self._process is not None else None
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        """One opening; an empty block now and then says that nothing has come yet.
+
+        Raises:
+            SourceError: it failed there, the process died (`crashed`), or writes what makes no sense.
+        """
+        process, polite = self._ready(), False
+        try:
+            for record in self._records(process):
+                if isinstance(record, AudioBlock):
+                    yield record
+                else:
+                    polite = isinstance(record, frames.Ended | frames.Fault)
+                    if isinstance(record, frames.Ended):
+                        return
+                    self._note(record)
+            raise self._crashed(process)
+        finally:
+            if not polite:
+                self.close()
+
+    def close(self) -> None:
+        """End the process, with all that it has started."""
+        if self._process is not None:
+            self._process.end()
+            self._process, self._openings = None, 0
+
+    def _ready(self) -> CaptureProcess:
+        if self._openings >= MOST_OPENINGS:
+            self.close()
+        if self._process is None:
+            self._process, self._errors = CaptureProcess(self._name, self._order), b""
+        self._openings += 1
+        self._process.go()
+        return self._process
+
+    def _records(self, process: CaptureProcess) -> Iterator[frames.Record]:
+        decoder = frames.Decoder()
+        for heard, errors in process.read():
+            self._complain(errors)
+            if not heard:
+                yield TICK
+            try:
+                yield from decoder.feed(heard)
+            except frames.FrameError as error:
+                raise SourceError(f"the capture process is broken: {error}", reason="crashed", help=CRASHED) from None
+
+    def _note(self, record: frames.Record) -> None:
+        if isinstance(record, frames.Fault):
+            raise SourceError(redacted(record.message), reason=record.reason, help=redacted(record.help))
+        if isinstance(record, frames.Facts):
+            self.facts = record.facts
+        elif isinstance(record, frames.Note):
+            self._log.say(record.level, _line(record.text))
+
+    def _complain(self, errors: bytes) -> None:
+        """What libraries print there is for people who look closer; the last of it explains a crash."""
+        if not errors:
+            return
+        self._errors = (self._errors + errors)[-ERROR_BYTES:]
+        for line in errors[:ERROR_BYTES].decode(errors="replace").splitlines():
+            self._log.say(logging.DEBUG, _line(line))
+
+    def _crashed(self, process: CaptureProcess) -> SourceError:
+        words = self._errors.decode(errors="replace").strip().splitlines()
+        last = f": {_line(words[-1])}" if words else ""
+        return SourceError(f"the capture process {process.wait(1.0)}{last}", reason="crashed", help=CRASHED)
+
+
+def _line(text: str) -> str:
+    return redacted(text)[:LINE_CHARACTERS]

@@ -1,0 +1,128 @@
+"""Sources for capture processes, each with a way of its own to be difficult. They know nothing of tests."""
+
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mgcld.data import AudioBlock
+from mgcld.errors import SourceError
+
+RATE = 8000
+STEP = 400
+
+
+def tone(first: int, count: int = STEP) -> AudioBlock:
+    """A function of the sample's index, so that anybody can say what must have been heard."""
+    samples = np.sin(np.arange(first, first + count) / 3).astype(np.float32)
+    return AudioBlock(samples, RATE, first, 10**18 + first * 125_000, "adc")
+
+
+def steps(until: int = 10**9, pace: float = 0.0) -> Iterator[AudioBlock]:
+    for first in range(0, until, STEP):
+        yield tone(first)
+        time.sleep(pace)
+
+
+class Rough:
+    live = True
+
+    def __init__(self, way: str, path: Path | None = None, options: dict[str, Any] | None = None) -> None:
+        self._way = way
+        self._path = path
+        self._options = options or {}
+        self._openings = 0
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"openings": self._openings, "pid": os.getpid(), "path": self._path, **self._options}
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        self._openings += 1
+        yield from getattr(self, self._way)()
+
+    def plays(self) -> Iterator[AudioBlock]:
+        yield from steps(pace=STEP / RATE)
+
+    def ends(self) -> Iterator[AudioBlock]:
+        yield from steps(8000)
+
+    def fails(self) -> Iterator[AudioBlock]:
+        yield from steps(2000)
+        raise SourceError(
+            "rtsp://eve:secret@10.0.0.1/live: no", reason="auth", help="see http://eve:secret@10.0.0.1/help"
+        )
+
+    def hangs(self) -> Iterator[AudioBlock]:
+        yield from steps(2000)
+        threading.Event().wait()
+
+    def hangs_with_the_lock(self) -> Iterator[AudioBlock]:
+        """As a broken C library does: no Python runs in this process any more."""
+        yield from steps(2000)
+        ctypes.PyDLL(None).pause()
+
+    def ignores(self) -> Iterator[AudioBlock]:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        yield from self.hangs()
+
+    def starts_another(self) -> Iterator[AudioBlock]:
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        self._options["child"] = child.pid
+        yield from self.plays()
+
+    def crashes(self) -> Iterator[AudioBlock]:
+        yield from steps(2000)
+        os.write(2, b"first words\nlast words of rtsp://eve:secret@10.0.0.1/live\n")
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+    def breaks(self) -> Iterator[AudioBlock]:
+        yield from steps(2000)
+        raise ZeroDivisionError
+
+    def prints(self) -> Iterator[AudioBlock]:
+        """What libraries print must not get among the frames."""
+        for block in steps(8000):
+            print("a library prints")
+            os.write(1, b"and another one, too\n")
+            yield block
+
+    def scribbles(self) -> Iterator[AudioBlock]:
+        """Something writes into the very pipe."""
+        yield from steps(2000)
+        for number in range(3, 20):
+            try:
+                os.write(number, b"this is no frame, and long enough to be told from one")
+            except OSError:
+                continue
+        yield from self.plays()
+
+    def chatters(self) -> Iterator[AudioBlock]:
+        """Writes as many bytes of errors as it is told to, while it plays."""
+        line = b"decoder error of rtsp://eve:secret@10.0.0.1/live\n" * 20
+        left = int(self._options["bytes"])
+        for block in steps(pace=0.0):
+            for _ in range(1000):
+                left -= os.write(2, line)
+            yield block
+            if left <= 0:
+                return
+
+    def logs(self) -> Iterator[AudioBlock]:
+        for number in range(100):
+            logging.getLogger("rough").warning("line %d of http://eve:secret@10.0.0.1/live", number)
+        yield from steps(8000)
+
+    def waits(self) -> Iterator[AudioBlock]:
+        while True:
+            yield tone(0, 0)
+            time.sleep(0.05)
