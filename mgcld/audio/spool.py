@@ -85,6 +85,11 @@ class Spool:
                 self._stuck = True
 
     @property
+    def end(self) -> Amount:
+        """Where the last record ends; never waits."""
+        return self._end
+
+    @property
     def backlog(self) -> Amount:
         """How much is not done yet; never waits."""
         return self._end - self._done
