@@ -167,7 +167,7 @@ class Capture:
 
     def _wait(self, fault: SourceError, took: float) -> None:
         seconds = self._backoff.next(fault.reason, took)
-        self._log.say(logging.WARNING, f"{fault}; again in {seconds:.0f} s")
+        self._log.say(logging.WARNING, f"{fault}; again in {seconds:.1f} s")
         self._health.turn(STATES.get(fault.reason, "lost"), error=fault, retry_in=seconds)
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._stop.wait(min(left, STEP_SECONDS)):
