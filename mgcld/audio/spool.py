@@ -85,6 +85,11 @@ class Spool:
                 self._stuck = True
 
     @property
+    def begin(self) -> Amount:
+        """Where the first record begins that is not done; never waits."""
+        return self._done
+
+    @property
     def end(self) -> Amount:
         """Where the last record ends; never waits."""
         return self._end
