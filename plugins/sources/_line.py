@@ -53,11 +53,16 @@ class Line:
         self._looked = time.monotonic()
 
     @property
+    def name(self) -> str:
+        """What to write into a configuration to mean just this one."""
+        return self.hold.name or self._choice.stable
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What is open, as JSON."""
         return {
             **self._choice.facts,
-            "device": self.hold.name or self._choice.stable,
+            "device": self.name,
             "sample_rate": self.sample_rate,
             "channels": self.layout.opened,
             "mix": list(self.layout.heard),

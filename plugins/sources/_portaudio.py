@@ -124,7 +124,7 @@ def rate_of(device: Device, channels: int, wishes: tuple[int, ...]) -> int | Non
 
 @contextlib.contextmanager
 def opened(order: Order, callback: Callable[..., None]) -> Iterator[Any]:
-    """A running input stream.
+    """A running input stream; `callback` gets samples, their seconds, and PortAudio's times and status.
 
     Raises:
         SourceError: the device cannot be opened.
@@ -143,8 +143,12 @@ def opened(order: Order, callback: Callable[..., None]) -> Iterator[Any]:
 
 def _started(order: Order, callback: Callable[..., None]) -> Any:
     sounddevice = _library()
+
+    def hear(samples: Any, count: int, times: Any, status: Any) -> None:
+        callback(samples, count / order.sample_rate, times, status)
+
     try:
-        with _heading_for(order.source):
+        with _told(order):
             stream = sounddevice.InputStream(
                 device=order.device.index,
                 samplerate=order.sample_rate,
@@ -152,7 +156,7 @@ def _started(order: Order, callback: Callable[..., None]) -> Any:
                 blocksize=round(order.sample_rate * order.block_seconds),
                 dtype="float32",
                 latency="high",
-                callback=callback,
+                callback=hear,
             )
     except sounddevice.PortAudioError as error:
         raise _explained(order.device, error) from error
@@ -165,11 +169,14 @@ def _started(order: Order, callback: Callable[..., None]) -> Any:
 
 
 @contextlib.contextmanager
-def _heading_for(source: str | None) -> Iterator[None]:
-    """What ALSA's plugins for PulseAudio and PipeWire open instead of the server's default."""
-    names = ("PULSE_SOURCE", "PIPEWIRE_NODE") if source else ()
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update({name: source or "" for name in names})
+def _told(order: Order) -> Iterator[None]:
+    """What ALSA's plugins for PulseAudio and PipeWire can be told by the environment alone, while they open."""
+    # Unasked, PulseAudio gives what a microphone hears in lumps of two seconds.
+    told = {"PULSE_LATENCY_MSEC": str(round(1000 * order.block_seconds))}
+    if order.source:
+        told |= {"PULSE_SOURCE": order.source, "PIPEWIRE_NODE": order.source}
+    before = {name: os.environ.get(name) for name in told}
+    os.environ.update(told)
     try:
         yield
     finally:

@@ -21,8 +21,8 @@ from mgcld.audio.inbox import Inbox
 from mgcld.data import SourceStatus
 from mgcld.errors import SourceError
 
-RETRY_SECONDS = 2.0
-"""As the supervisor does for a device that is absent."""
+RETRY_SECONDS = 1.0
+"""As the supervisor does for a device that is absent, but twice as often, to save time."""
 
 
 def tell(**what: Any) -> None:
@@ -97,7 +97,8 @@ def hear(source: microphone.MicrophoneSource) -> None:
     """The tones of one opening, by tenths of a second, so that no other is missed."""
     for block in source.blocks():
         if np.any(block.samples):
-            tell(frequency=frequency_of(block.samples, block.sample_rate), facts=dict(source.facts))
+            frequency = frequency_of(block.samples, block.sample_rate)
+            tell(frequency=frequency, rate=block.sample_rate, facts=dict(source.facts))
 
 
 def devices() -> None:
