@@ -37,12 +37,12 @@ class Chunk:
     slip_seconds: float
     """By the same: how long after the end of the chunk before it samples[0] was heard; 0 where nobody knows."""
 
-    def captured(self, sample_rate: int, latency: float) -> tuple[int, Clock, int]:
+    def captured(self, sample_rate: int, latency: float, *, converter: bool = True) -> tuple[int, Clock, int]:
         """When samples[0] was heard (UTC, nanoseconds), by which clock, and how far that may be off (nanoseconds).
 
-        `latency`: the device's (seconds).
+        `latency`: the device's (seconds). `converter`: it has one, whose time can be believed.
         """
-        if self.age_seconds:
+        if self.age_seconds and converter:
             return self.arrived_ns - round(self.age_seconds * NANOSECONDS), "adc", ADC_UNCERTAINTY_NS
         duration = len(self.samples) / sample_rate
         uncertainty = round((latency + ARRIVAL_UNCERTAINTY_SECONDS) * NANOSECONDS)
@@ -82,5 +82,5 @@ class Ear:
 
 
 def _believed(age_seconds: float, seconds: float) -> float:
-    """The age, or 0 where it cannot be true; PulseAudio tells none for what other programs play."""
+    """The age, or 0 where it cannot be true."""
     return age_seconds if EARLY * seconds <= age_seconds <= OLDEST_SECONDS else 0.0

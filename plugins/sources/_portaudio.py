@@ -14,9 +14,12 @@ UNAVAILABLE = -9985
 RATES = (48_000, 44_100, 96_000, 192_000, 88_200, 176_400, 32_000, 24_000, 22_050, 16_000, 11_025, 8_000)
 """What devices have (Hz), the commonest first."""
 
+CLOSE_SECONDS = 1.0
+"""A stream that takes longer to close is left to close when it can."""
+
 lock = threading.RLock()
 """Held while devices are listed or opened: a process has one PortAudio, and one environment."""
-_open_streams = 0
+_running: set[Any] = set()  # streams that are not closed
 _listing = ""  # the kernel's cards when PortAudio learned of them
 
 
@@ -84,7 +87,7 @@ def rescan(listing: str) -> None:
     global _listing
     sounddevice = _library()
     with lock:
-        if not _open_streams:
+        if not _running:
             sounddevice._terminate()
             sounddevice._initialize()
             _listing = listing
@@ -129,16 +132,21 @@ def opened(order: Order, callback: Callable[..., None]) -> Iterator[Any]:
     Raises:
         SourceError: the device cannot be opened.
     """
-    global _open_streams
     with lock:
         stream = _started(order, callback)
-        _open_streams += 1
+        _running.add(stream)
     try:
         yield stream
     finally:
-        stream.close()
-        with lock:
-            _open_streams -= 1
+        # It waits for a sound server that hangs; whoever listens shall learn that meanwhile.
+        closer = threading.Thread(target=_close, args=(stream,), name="portaudio-close", daemon=True)
+        closer.start()
+        closer.join(CLOSE_SECONDS)
+
+
+def _close(stream: Any) -> None:
+    stream.close()
+    _running.discard(stream)
 
 
 def _started(order: Order, callback: Callable[..., None]) -> Any:

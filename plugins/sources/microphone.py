@@ -27,8 +27,6 @@ FIRST_SECONDS = 8.0
 """A device may take so long from its opening to its first sound."""
 SILENCE_SECONDS = 3.0
 """Neither PortAudio nor the system always notices that a device is gone: one that delivers nothing for so long is."""
-SLIP_SECONDS = 0.5
-"""A sound server that has kept as much as it can for somebody who is late loses the rest, and does not say where."""
 SLOW = "the machine was suspended, or has too much to do"
 RATES = (1_000, 1_000_000)
 """A wish outside (Hz) is a slip of the pen."""
@@ -131,7 +129,7 @@ class MicrophoneSource:
                     if waited >= patience or not line.active:
                         raise _silent(line, patience)
                     yield _nothing_after(chunk, line)
-                elif new.slip_seconds > SLIP_SECONDS:
+                elif line.has_lost(new):
                     raise SourceError(f"microphone {line.name}: sound was lost on its way", reason="slow", help=SLOW)
                 else:
                     chunk, waited, patience = new, 0.0, SILENCE_SECONDS
@@ -148,7 +146,7 @@ class MicrophoneSource:
 
 
 def _block(chunk: Chunk, line: _line.Line) -> AudioBlock:
-    captured_ns, clock, uncertainty_ns = chunk.captured(line.sample_rate, line.latency)
+    captured_ns, clock, uncertainty_ns = chunk.captured(line.sample_rate, line.latency, converter=line.converter)
     samples = line.layout.mixed(chunk.samples)
     return AudioBlock(
         samples, line.sample_rate, chunk.first_sample, captured_ns, clock, uncertainty_ns, epoch=chunk.epoch

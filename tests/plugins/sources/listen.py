@@ -66,7 +66,7 @@ def overflow(device: str, kept: str, away_seconds: str) -> None:
     """The blocks before and after nobody took any for a while, with room for only so many."""
     microphone.QUEUE_BLOCKS = int(kept)
     blocks = (block for block in microphone.MicrophoneSource(device).blocks() if len(block.samples))
-    for index in range(30):
+    for index in range(20):
         block = next(blocks)
         tell(
             first=block.first_sample,
@@ -76,7 +76,7 @@ def overflow(device: str, kept: str, away_seconds: str) -> None:
             captured_ns=block.captured_ns,
             uncertainty_ns=block.clock_uncertainty_ns,
         )
-        if index == 10:
+        if index == 5:
             time.sleep(float(away_seconds))
 
 

@@ -85,7 +85,7 @@ def test_a_sound_server_that_ends_and_returns_is_a_new_epoch(pulseaudio: PulseAu
 
 
 @real
-@pytest.mark.parametrize("wish", ["kitchen", "default", "pulse"])
+@pytest.mark.parametrize("wish", ["kitchen", "default"])
 def test_a_source_that_vanishes_is_waited_for_though_the_server_offers_another(
     wish: str, pulseaudio: PulseAudio
 ) -> None:
@@ -120,6 +120,21 @@ def test_a_listener_that_people_move_to_another_source_returns_to_its_own(pulsea
     assert frequencies(told) == {1500}
 
 
+@real
+def test_a_sound_server_that_hangs_is_told_soon_and_heard_when_it_goes_on(pulseaudio: PulseAudio) -> None:
+    pulseaudio.whistle("kitchen", 1500)
+    with listening(pulseaudio, "follow", "kitchen") as child:
+        until(child, hears(1500))
+        pulseaudio.pause()
+        hung = time.monotonic()
+        told = until(child, is_absent)
+        assert time.monotonic() - hung < 6
+        told += until(child, is_absent)
+        pulseaudio.resume()
+        told += until(child, hears(1500))
+    assert frequencies(told) == {1500}
+
+
 @pytest.fixture
 def cards(tmp_path: Path) -> SoundCards:
     return SoundCards(tmp_path / "root")
@@ -130,15 +145,14 @@ WEBCAM = ("Webcam", "Webcam", "1-3", "046d:0825", "77", "usb-Webcam_77-00")
 
 
 @real
-@pytest.mark.parametrize("wish", ["Snowball", "usb-BLUE_Snowball_201603-00", "1-2"])
 def test_a_card_returns_under_another_number_while_another_has_taken_its_own(
-    wish: str, pulseaudio: PulseAudio, cards: SoundCards
+    pulseaudio: PulseAudio, cards: SoundCards
 ) -> None:
     pulseaudio.whistle("kitchen", 1500)
     pulseaudio.whistle("hall", 3000)
     cards.plug(1, *SNOWBALL)
     pulseaudio.name_in_alsa(**{"Snowball(hw:1,0)": "kitchen"})
-    with listening(pulseaudio, "follow", wish, root=cards.root) as child:
+    with listening(pulseaudio, "follow", "1-2", root=cards.root) as child:
         *_, heard = until(child, hears(1500))
         assert heard["facts"]["device"] == "usb-BLUE_Snowball_201603-00"
         cards.unplug(1)
@@ -161,7 +175,7 @@ def test_a_card_returns_under_another_number_while_another_has_taken_its_own(
 @real
 def test_what_nobody_takes_in_time_is_a_gap_of_its_size(pulseaudio: PulseAudio) -> None:
     with listening(pulseaudio, "overflow", "default", "5", "1.5") as child:
-        blocks = [json.loads(child.line()) for _ in range(30)]
+        blocks = [json.loads(child.line()) for _ in range(20)]
         assert child.wait() == 0
     ((rate, epoch),) = {(block["rate"], block["epoch"]) for block in blocks}
     assert epoch == 0
