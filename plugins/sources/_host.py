@@ -3,7 +3,8 @@
 import errno
 import socket
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import av
@@ -61,8 +62,27 @@ class Host:
         known = {"ca_file": str(self._authorities)} if self._authorities else {}
         return {"tls_verify": "1", **known} if self._verify else {}
 
-    def explained(self, error: av.FFmpegError) -> tuple[Reason, str]:
-        """Why a connection could not be made: an input/output error may be many things to FFmpeg."""
+    def explaining(self, foreign: Reason, timeout: float) -> Callable[[av.FFmpegError, bool], tuple[Reason, str]]:
+        """For an opening that begins now: why it cannot be opened, or breaks when something was heard.
+
+        `foreign`: the reason where the other side speaks in another way.
+        """
+        late = time.monotonic() + timeout
+
+        def explained(error: av.FFmpegError, heard: bool) -> tuple[Reason, str]:
+            if not heard and time.monotonic() >= late:
+                return "timeout", "nothing comes"  # FFmpeg reports the interruption of a handshake as invalid data
+            if heard:
+                # A connection that breaks within a packet is an input/output error to FFmpeg.
+                reason = reason_of(error)
+                return ("ended" if reason == "unknown" else reason), said(error)
+            reason, text = self._looked_into(error)
+            return (foreign if isinstance(error, av.InvalidDataError) else reason), text
+
+        return explained
+
+    def _looked_into(self, error: av.FFmpegError) -> tuple[Reason, str]:
+        """An input/output error may be many things to FFmpeg."""
         if error.errno in (errno.EIO, errno.EINVAL) or type(error) is av.error.UnknownError:
             if not self._resolves():
                 return "dns", "nobody knows that host"

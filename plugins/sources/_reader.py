@@ -27,7 +27,8 @@ MOST_DAMAGED = 100
 """So many packets in a row that cannot be decoded are no bad luck."""
 
 Opened = Callable[[], av.container.InputContainer]
-Explained = Callable[[av.FFmpegError], tuple[Reason, str]]
+Explained = Callable[[av.FFmpegError, bool], tuple[Reason, str]]
+"""An error, and whether something was heard before it -> why, and in words."""
 
 
 class Fault(Exception):
@@ -91,16 +92,18 @@ class Reader:
         self._thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
+        heard = False
         try:
             with self._opened() as container:
-                for heard in self._heard(container):
-                    self._put(heard)
+                for frame in self._heard(container):
+                    heard = True
+                    self._put(frame)
                     if self._over.is_set():
                         return
             self._put(None)
         except av.FFmpegError as error:
             # Without its cause: PyAV's text, and so a traceback, holds the whole address.
-            self._put(Fault(*self._explained(error)))
+            self._put(Fault(*self._explained(error, heard)))
         except BaseException as error:
             self._put(error)
 

@@ -1,6 +1,5 @@
 """A camera or any other RTSP stream: its audio, of any codec and rate."""
 
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -102,8 +101,7 @@ class RtspSource:
         Raises:
             SourceError: it cannot be opened, falls silent, breaks, or changes its rate or codec.
         """
-        began = time.monotonic()
-        reader = Reader(self._opened, lambda error: self._explained(error, time.monotonic() - began))
+        reader = Reader(self._opened, self._host.explaining("unknown", self._timeout))
         self._opening = Opening(reader, self._host.shown, self._timeout)
         try:
             for block in self._opening.blocks():
@@ -132,12 +130,3 @@ class RtspSource:
             **self._host.options,
         }
         return av.open(self._host.url, options=options, timeout=(self._timeout, self._timeout))
-
-    def _explained(self, error: av.FFmpegError, waited: float) -> tuple[Reason, str]:
-        reason, text = self._host.explained(error)
-        if self._opening is not None and self._opening.facts:
-            # A connection that breaks within a packet is an input/output error to FFmpeg.
-            return ("ended" if reason == "unknown" else reason), text
-        if waited >= self._timeout:
-            return "timeout", "nothing comes"  # FFmpeg reports the interruption of a handshake as invalid data
-        return ("unknown" if isinstance(error, av.InvalidDataError) else reason), text
