@@ -1,6 +1,7 @@
 """A camera or any other RTSP stream: its audio, of any codec and rate."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -104,9 +105,10 @@ class RtspSource:
         reader = Reader(self._opened, self._host.explaining("unknown", self._timeout))
         self._opening = Opening(reader, self._host.shown, self._timeout)
         try:
-            for block in self._opening.blocks():
-                self._settled = self._settled or len(block.samples) > 0
-                yield block
+            with closing(self._opening.blocks()) as blocks:
+                for block in blocks:
+                    self._settled = self._settled or len(block.samples) > 0
+                    yield block
         except Fault as fault:
             if fault.reason == "timeout" and not self._settled:
                 self._all_tracks = not self._all_tracks  # some servers say yes and then send nothing

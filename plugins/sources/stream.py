@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -152,9 +153,10 @@ class StreamSource:
             reader = Reader(self._open_pipe, _explained)
             self._opening = Opening(reader, self._shown, None)
             began_ns = time.time_ns()
-            for block in self._opening.blocks():
-                heard_ns = began_ns + nanoseconds(block.first_sample, block.sample_rate)
-                yield replace(block, captured_ns=heard_ns, clock="file", clock_uncertainty_ns=0)
+            with closing(self._opening.blocks()) as blocks:
+                for block in blocks:
+                    heard_ns = began_ns + nanoseconds(block.first_sample, block.sample_rate)
+                    yield replace(block, captured_ns=heard_ns, clock="file", clock_uncertainty_ns=0)
         finally:
             _pipe.release()
 
