@@ -16,9 +16,9 @@ from . import _address
 from ._credentials import with_credentials
 from ._ffmpeg import reason_of, said
 
-PORTS = {"https": 443, "rtsps": 322}
-"""With TLS, where the address names none."""
-LOOK_SECONDS = 3.0
+PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
+"""Where the address names none."""
+LOOK_SECONDS = 2.0
 AUTHORITIES = (Path("/etc/ssl/certs/ca-certificates.crt"), Path("/etc/pki/tls/cert.pem"), Path("/etc/ssl/cert.pem"))
 MOST_CREDENTIALS = 127
 """FFmpeg cuts off what is longer, of the percent-encoded `user:password`."""
@@ -52,7 +52,8 @@ class Host:
         self.url = parts.geturl()
         self.shown = redacted(self.url)
         self._name = parts.hostname or ""
-        self._tls_port = (parts.port or PORTS[parts.scheme]) if parts.scheme in PORTS else None
+        self._port = parts.port or PORTS[parts.scheme]
+        self._tls = parts.scheme in ("https", "rtsps")
         self._verify = verify
         self._authorities = ca_file or _authorities()
 
@@ -81,6 +82,14 @@ class Host:
 
         return explained
 
+    def answers(self) -> bool:
+        """Whether somebody takes a connection there."""
+        try:
+            socket.create_connection((self._name, self._port), LOOK_SECONDS).close()
+        except OSError:
+            return False
+        return True
+
     def _looked_into(self, error: av.FFmpegError) -> tuple[Reason, str]:
         """An input/output error may be many things to FFmpeg."""
         if error.errno in (errno.EIO, errno.EINVAL) or type(error) is av.error.UnknownError:
@@ -98,13 +107,13 @@ class Host:
 
     def _tls_trouble(self) -> str:
         """What is wrong with its TLS, asked once more, for FFmpeg does not tell; empty where nothing is."""
-        if self._tls_port is None:
+        if not self._tls:
             return ""
         context = ssl.create_default_context(cafile=self._authorities)
         if not self._verify:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         try:
-            with socket.create_connection((self._name, self._tls_port), LOOK_SECONDS) as plain:
+            with socket.create_connection((self._name, self._port), LOOK_SECONDS) as plain:
                 context.wrap_socket(plain, server_hostname=self._name).close()
         except ssl.SSLCertVerificationError as error:
             return f"its certificate is not trusted: {error.verify_message}"

@@ -110,24 +110,25 @@ class RtspSource:
                     self._settled = self._settled or len(block.samples) > 0
                     yield block
         except Fault as fault:
-            if fault.reason == "timeout" and not self._settled:
+            if fault.reason == "timeout" and not self._settled and self._host.answers():
                 self._all_tracks = not self._all_tracks  # some servers say yes and then send nothing
             text = f"{self._host.shown}: {fault}"
             raise SourceError(text, reason=fault.reason, help=HINTS.get(fault.reason, "")) from None
 
     def _opened(self) -> av.container.InputContainer:
         try:
-            return self._open()
+            return self._open(all_tracks=self._all_tracks)
         except REFUSED:
-            if self._settled:
+            if self._settled or self._all_tracks:
                 raise
-            self._all_tracks = not self._all_tracks
-            return self._open()
+        container = self._open(all_tracks=True)
+        self._all_tracks = True
+        return container
 
-    def _open(self) -> av.container.InputContainer:
+    def _open(self, *, all_tracks: bool) -> av.container.InputContainer:
         options = {
             "rtsp_transport": self._transport,
-            "allowed_media_types": "audio+video" if self._all_tracks else "audio",
+            "allowed_media_types": "audio+video" if all_tracks else "audio",
             "analyzeduration": str(ANALYSIS_US),
             **self._host.options,
         }

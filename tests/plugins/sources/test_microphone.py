@@ -1,13 +1,22 @@
+import itertools
 import json
+import os
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from children import Child
 from conftest import PulseAudio
+from mgcld_plugins.sources.microphone import MicrophoneSource
 from sound_cards import SoundCards
+from tones import tone
+
+from mgcld.errors import ConfigError
 
 LISTEN = Path(__file__).parent / "listen.py"
 REAL = [pytest.mark.system("portaudio"), pytest.mark.system("pulseaudio")]
