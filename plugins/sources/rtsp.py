@@ -20,6 +20,7 @@ REFUSED = (av.error.HTTPBadRequestError, av.error.HTTPOtherClientError, av.error
 """What a server answers that does not give the sound alone."""
 ANALYSIS_US = 2_000_000
 """A picture that does not come must not hold up the sound for longer."""
+MOST_SECONDS = 600.0
 HINTS: dict[Reason, str] = {
     "auth": "check user and password; in the URL write special characters as %40 (@), %3A (:), %2F (/)",
     "codec": "choose AAC, Opus or G.711 in the camera's audio settings",
@@ -60,7 +61,7 @@ class RtspSource:
         Raises:
             ConfigError: that is no RTSP address, there is no password where one should be, or no time to wait.
         """
-        if timeout_seconds <= 0:
+        if not 0 < timeout_seconds <= MOST_SECONDS:
             raise ConfigError(f"timeout_seconds cannot be {timeout_seconds}", help="10 is a good value")
         self._host = Host(
             url,

@@ -31,6 +31,7 @@ FORMATS = "aac,adts,aiff,amr,asf,au,caf,flac,flv,hls,matroska,mov,mp3,mpegts,ogg
 """Of these only `hls` names other addresses."""
 ANALYSIS_US = 1_000_000
 """A live playlist has no more than a few seconds to look at."""
+MOST_SECONDS = 600.0
 HINTS: dict[Reason, str] = {
     "absent": "pipe sound into it: arecord -f S16_LE -r 16000 | mgcld run --source 'name=-' ...",
     "auth": "check user and password; in the URL write special characters as %40 (@), %3A (:), %2F (/)",
@@ -75,13 +76,15 @@ class StreamSource:
         Raises:
             ConfigError: that is no address, there is no password where one should be, or the format is half said.
         """
-        if timeout_seconds <= 0:
+        if not 0 < timeout_seconds <= MOST_SECONDS:
             raise ConfigError(f"timeout_seconds cannot be {timeout_seconds}", help="10 is a good value")
         self._format = format
         self._raw = raw_options(format, sample_rate, channels)
         self._timeout = timeout_seconds
         self._opening: Opening | None = None
         self._host: Host | None = None
+        if url == PIPE and any((user, password_file, password_env, ca_file)):
+            raise ConfigError("standard input has no user, no password and no certificate", help="leave them out")
         if url != PIPE:
             self._host = Host(
                 url,

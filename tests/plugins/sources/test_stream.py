@@ -279,9 +279,9 @@ def test_addresses_that_are_none(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"sample_rate": 16_000}, {"format": "s16le"}, {"format": "s16le", "sample_rate": 0}]
+    "options", [{"sample_rate": 16_000}, {"format": "s16le"}, {"format": "s16le", "sample_rate": 0}, {"user": "u"}]
 )
-def test_raw_samples_that_are_half_described(options: dict[str, object]) -> None:
+def test_options_of_a_pipe_that_make_no_sense(options: dict[str, object]) -> None:
     with pytest.raises(ConfigError) as caught:
         StreamSource("-", **options)  # type: ignore[arg-type]
     assert caught.value.help
