@@ -21,7 +21,7 @@ QUEUE_FRAMES = 64
 """More wait in the network."""
 TICK_SECONDS = 0.5
 STEP_SECONDS = 0.1
-CLOSE_SECONDS = 1.0
+CLOSE_SECONDS = 0.25
 """A thread that waits for a dead network for longer ends by itself, at its timeout."""
 MOST_DAMAGED = 100
 """So many packets in a row that cannot be decoded are no bad luck."""

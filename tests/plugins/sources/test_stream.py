@@ -21,7 +21,7 @@ from mgcld.data import AudioBlock
 from mgcld.errors import ConfigError, SourceError
 
 RATE = 24_000
-SECONDS = tone(1000, 2, RATE)
+SECOND = tone(1000, 1, RATE)
 
 
 @pytest.fixture
@@ -55,15 +55,15 @@ def fault_of(source: StreamSource) -> SourceError:
 def test_a_tone_over_http_is_heard_at_its_frequency_and_level(
     server: Radio, kind: str, subtype: str | None, codec: str
 ) -> None:
-    server.files["sound"] = aac(SECONDS, RATE) if kind == "AAC" else recording(SECONDS, RATE, kind, subtype)
+    server.files["sound"] = aac(SECOND, RATE) if kind == "AAC" else recording(SECOND, RATE, kind, subtype)
     source = StreamSource(f"{server.address}/sound")
     assert source.live
     blocks = list(heard(source))
     rate = blocks[0].sample_rate
     samples = np.concatenate([block.samples for block in blocks])
-    assert len(samples) / rate == pytest.approx(2, abs=0.1)
-    inner = samples[rate // 2 : rate * 3 // 2]
-    assert frequency_of(inner, rate) == pytest.approx(1000, abs=2)
+    assert len(samples) / rate == pytest.approx(1, abs=0.1)
+    inner = samples[rate // 4 : rate * 3 // 4]
+    assert frequency_of(inner, rate) == pytest.approx(1000, abs=3)
     assert np.sqrt(np.mean(inner**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.03)
     assert [b.first_sample - a.first_sample - len(a.samples) for a, b in itertools.pairwise(blocks)] == [0] * (
         len(blocks) - 1
@@ -81,12 +81,12 @@ def test_what_a_radio_sends_ahead_is_passed_on_hardly_faster_than_it_sounds(serv
         blocks.append(block)
         passed += len(block.samples) / RATE
         assert passed / 1.1 < time.monotonic() - began + 0.2
-        if passed > 2.5:
+        if passed > 2.1:
             break
     samples = np.concatenate([block.samples for block in blocks])
     assert impurity_of(samples[RATE // 2 :], RATE, 1000) < 0.02
     told_ns = blocks[-1].captured_ns - blocks[0].captured_ns
-    assert 2e9 < told_ns < 8e9
+    assert 1.7e9 < told_ns < 8e9
     assert before_ns < blocks[0].captured_ns + 1e9
     assert {(block.clock, block.clock_uncertainty_ns) for block in blocks} == {("arrival", 30 * 10**9)}
 
@@ -122,7 +122,7 @@ def test_a_playlist_never_opens_a_file_of_this_machine(server: Radio, tmp_path: 
 
 
 def test_a_rate_that_changes_within_the_stream_ends_the_opening(server: Radio) -> None:
-    server.files["sound"] = aac(SECONDS, RATE) + aac(tone(1000, 1, 48_000), 48_000)
+    server.files["sound"] = aac(SECOND, RATE) + aac(tone(1000, 0.3, 48_000), 48_000)
     blocks: list[AudioBlock] = []
     with pytest.raises(SourceError, match="48000 Hz") as caught:
         for block in heard(StreamSource(f"{server.address}/sound")):
@@ -161,7 +161,7 @@ def test_the_certificate_of_a_server_is_verified_unless_told_otherwise(tmp_path:
     ours = certificate(tmp_path)
     with radio() as server:
         server.socket = server_context(ours).wrap_socket(server.socket, server_side=True)
-        server.files["sound"] = recording(SECONDS, RATE, "WAV")
+        server.files["sound"] = recording(SECOND, RATE, "WAV")
         address = server.address.replace("http", "https") + "/sound"
         fault = fault_of(StreamSource(address))
         assert (fault.reason, "not trusted" in str(fault)) == ("tls", True)
@@ -175,7 +175,7 @@ def test_user_and_password_reach_the_server_and_nobody_else(
     server: Radio, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.password = "us@er:pa/ss"
-    server.files["sound"] = recording(SECONDS, RATE, "WAV")
+    server.files["sound"] = recording(SECOND, RATE, "WAV")
     file = tmp_path / "password"
     file.write_text("pa/ss\n")
     next(heard(StreamSource(f"{server.address}/sound", user="us@er", password_file=file)))
@@ -216,20 +216,20 @@ def piped(content: bytes, address: str = "-", **options: object) -> list[object]
 
 @pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3"])
 def test_a_recording_in_a_pipe_is_heard_to_its_end(kind: str) -> None:
-    total, _, clock, live, facts = piped(recording(SECONDS, RATE, kind))
-    assert total == pytest.approx(len(SECONDS), abs=0.05 * RATE)
+    total, _, clock, live, facts = piped(recording(SECOND, RATE, kind))
+    assert total == pytest.approx(len(SECOND), abs=0.05 * RATE)
     assert (clock, live, facts["sample_rate"], facts["transport"]) == ("file", False, RATE, "pipe")  # type: ignore[index]
 
 
 def test_raw_samples_in_a_pipe_are_what_they_are_said_to_be() -> None:
-    left = np.round(SECONDS * 32767).astype("<i2")
+    left = np.round(SECOND * 32767).astype("<i2")
     content = np.stack([left, 0 * left], axis=1).tobytes()
     total, first, _, _, facts = piped(content, f"-?format=s16le&sample_rate={RATE}&channels=2")
     assert total == len(left)
     assert first == (left[:8] / 65536).tolist()
     assert facts["channels"] == 2  # type: ignore[index]
-    total, first, *_ = piped(SECONDS.astype("<f4").tobytes(), format="f32le", sample_rate=RATE)
-    assert (total, first) == (len(SECONDS), SECONDS[:8].tolist())
+    total, first, *_ = piped(SECOND.astype("<f4").tobytes(), format="f32le", sample_rate=RATE)
+    assert (total, first) == (len(SECOND), SECOND[:8].tolist())
 
 
 @pytest.mark.parametrize("content", [b"", b"no sound " * 99])
