@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ from mgcld.audio.capture import Capture
 from mgcld.audio.inbox import Inbox
 from mgcld.audio.remote import RemoteSource
 from mgcld.audio.spool import Spool
+from mgcld.client import subscribe
 from mgcld.config import Config, Part, SpoolConfig, named_part, options_of
-from mgcld.errors import ConfigError
+from mgcld.errors import ConfigError, ReceiveTimeout
 from mgcld.evaluation.features import Ear, default_cache
-from mgcld.interfaces import AudioSource, Captioner, Encoder, Explainer, Openable, Sink
+from mgcld.interfaces import AudioSource, Captioner, Encoder, Explainer, Openable, Patient, Sink
 from mgcld.model.adapter import Adapter
 from mgcld.model.captions import Deadline
 from mgcld.model.checkpoint import adapter_hash, check_captioner, check_encoder, load_adapter
@@ -21,6 +23,7 @@ from mgcld.model.listen import Listener
 from mgcld.model.options import PRESETS, Mode
 from mgcld.model.recogniser import Recogniser
 from mgcld.service.address import bindable
+from mgcld.service.check import Checkup, ModelPlan
 from mgcld.service.daemon import Daemon
 from mgcld.service.engine import Engine
 from mgcld.service.notify import Notifier
@@ -31,6 +34,8 @@ from mgcld.training.train import Progress, Trainer
 
 WINDOW_SECONDS = 5.0
 """Of a new adapter."""
+ANSWER_SECONDS = 2.0
+"""A running mgcld says at once what it is."""
 
 
 def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
@@ -39,17 +44,16 @@ def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
     Raises:
         MgcldError: a part cannot be built, or the parts do not fit each other.
     """
-    bindable(config.publish.endpoint, insecure=config.publish.insecure)  # told before the model loads
+    publisher = _publisher(config)  # what is wrong with its address is told before the model loads
     sources = {name: build_source(name, part) for name, part in config.sources.items()}
     spools = _spools(config.spool, [name for name, source in sources.items() if source.live])
     adapter = load_adapter(config.adapter)
-    captioner = config.captioner or named_part(adapter.provenance.captioner)
+    captioner = _captioner_of(config, adapter)
     listener = build_listener(config.encoder, captioner, Deadline(config.caption_seconds))
     check_encoder(adapter, listener.encoder)
     check_captioner(adapter, listener.captioner)
     sinks = {name: _build("sink", part, f"sinks.{name}") for name, part in config.sinks.items()}
     inbox = Inbox(config.inbox_windows)
-    publisher = Publisher(config.publish.endpoint, insecure=config.publish.insecure, beside=_beside())
     outlet = Outlet(Stamper(config.node), publisher, {**sinks, **views})
     short = adapter_hash(config.adapter)
     engine = Engine(Recogniser(listener, adapter), short, inbox, outlet, max_batch=config.max_batch)
@@ -73,6 +77,25 @@ def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
             )
             for name, source in sources.items()
         ],
+    )
+
+
+def build_checkup(config: Config) -> Checkup:
+    """Everything that `mgcld check` tries, nothing of it made yet."""
+    deadline = Deadline(config.caption_seconds)
+    return Checkup(
+        sources={name: partial(build_source, name, _hurried(part)) for name, part in config.sources.items()},
+        stall_seconds=config.stall_seconds,
+        model=ModelPlan(
+            path=config.adapter,
+            build_encoder=lambda: build_encoder(config.encoder),
+            build_listener=lambda encoder, adapter: _listener(encoder, _captioner_of(config, adapter), deadline),
+            hop_seconds=config.hop_seconds,
+            sources=len(config.sources),
+        ),
+        build_publisher=lambda: _publisher(config),
+        publishes_on=_publishes_on,
+        sinks={name: partial(_build, "sink", part, f"sinks.{name}") for name, part in config.sinks.items()},
     )
 
 
@@ -106,7 +129,8 @@ def build_source(name: str, part: Part) -> Openable:
     source: Openable = constructor(**checked)  # so that what it does not take is told now, not in its process
     if not source.live:
         return source
-    return RemoteSource(name, registry.target("source", part.type), checked)
+    patience = source.patience_seconds if isinstance(source, Patient) else 0.0
+    return RemoteSource(name, registry.target("source", part.type), checked, patience)
 
 
 def build_encoder(part: Part) -> Encoder:
@@ -201,6 +225,31 @@ def _spools(wish: SpoolConfig | None, sources: Sequence[str]) -> dict[str, Spool
             raise ConfigError("spool: no folder", help="write spool.folder; a service has one by its StateDirectory")
         folder = Path(state) / "spool"
     return {name: Spool(folder / name, max_bytes=round(wish.max_megabytes * 1e6)) for name in sources}
+
+
+def _hurried(part: Part) -> Part:
+    """A recording that is not waited for; any other source as it is."""
+    return part.model_copy(update={"pace": "max"}) if part.type == "file" else part
+
+
+def _publisher(config: Config) -> Publisher:
+    endpoint, insecure = config.publish.endpoint, config.publish.insecure
+    bindable(endpoint, insecure=insecure)
+    return Publisher(endpoint, insecure=insecure, beside=_beside())
+
+
+def _captioner_of(config: Config, adapter: Adapter) -> Part:
+    return config.captioner or named_part(adapter.provenance.captioner)
+
+
+def _publishes_on(endpoint: str) -> str | None:
+    """Which mgcld it is that publishes there; None if none does."""
+    try:
+        with subscribe(endpoint, ("meta",), timeout_seconds=ANSWER_SECONDS) as messages:
+            message = next(messages)
+    except (ReceiveTimeout, ConfigError):
+        return None
+    return f"a running mgcld (node {message.header.get('node')}, adapter {message.body.get('adapter')})"
 
 
 def _beside() -> str | None:

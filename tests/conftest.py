@@ -25,6 +25,10 @@ def _runs(*command: str) -> bool:
         return False
 
 
+def _has_openssl() -> bool:
+    return _runs("openssl", "version")
+
+
 def _has_portaudio() -> bool:
     return _runs(sys.executable, "-c", "import sounddevice")
 
@@ -43,6 +47,7 @@ def _has_systemd() -> bool:
 
 
 SYSTEM: dict[str, Callable[[], bool]] = {
+    "openssl": _has_openssl,
     "portaudio": _has_portaudio,
     "pulseaudio": _has_pulseaudio,
     "rtsp-server": _has_rtsp_server,

@@ -20,7 +20,7 @@ from mgcld.audio.watch import STALL_SECONDS, watch
 from mgcld.audio.windows import exact
 from mgcld.data import AudioBlock, SourceStatus, State, Window
 from mgcld.errors import Reason, SourceError
-from mgcld.interfaces import Describing, Openable
+from mgcld.interfaces import Describing, Openable, Patient
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Capture:
             spool=self._spooled if spool is not None else None,
         )
         self._backoff = Backoff()
-        self._stall_seconds = stall_seconds
+        self._stall_seconds = max(stall_seconds, source.patience_seconds if isinstance(source, Patient) else 0.0)
         self._log = LimitedLog(logger, name, Limit(LINES, LINES_SECONDS))
         self._late_seconds = max(LATE_WINDOWS * window_seconds, LATE_SECONDS) if source.live else math.inf
         self._stop = threading.Event()

@@ -73,7 +73,8 @@ class Drain:
         self._stop = stop
         self._own = spool.end  # what lies before is an earlier process's
         self._note = Note.of(spool.note)
-        self._seam = Seam(self._note) if spool.begin != Amount() else None  # nothing has gone out yet, ever
+        began = self._note.epoch >= 0 or spool.begin != Amount()  # something has gone out, or was lost
+        self._seam = Seam(self._note) if began else None
         self._lock = threading.Lock()  # of the note, and of what follows
         self._held: deque[_Held] = deque()
         self._unsent = 0

@@ -35,8 +35,8 @@ class RemoteSource:
 
     live = True
 
-    def __init__(self, name: str, target: str, options: Mapping[str, Any]) -> None:
-        """`target`: module:attribute, whose call with `options` makes the source.
+    def __init__(self, name: str, target: str, options: Mapping[str, Any], patience_seconds: float = 0.0) -> None:
+        """`target`: module:attribute, whose call with `options` makes the source; for its patience see `Patient`.
 
         Raises:
             ConfigError: an option cannot be handed to another process.
@@ -46,6 +46,7 @@ class RemoteSource:
         except TypeError as error:
             hint = "options of a live source are text, numbers, paths, lists and mappings"
             raise ConfigError(f"sources.{name}: {error}", help=hint) from error
+        self.patience_seconds = patience_seconds
         self._name = name
         self._process: CaptureProcess | None = None
         self._openings = 0

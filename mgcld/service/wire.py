@@ -41,6 +41,8 @@ class NodeStatus:
     """GPU memory that the process holds; None without a GPU."""
     sources: Mapping[State, int]
     """State -> how many sources are in it."""
+    alarms: Sequence[str] = ()
+    """Sources that have been without lasting sound for long enough to tell a person."""
     dropped_messages: int = 0
     """Messages that came faster than the publisher or a sink could pass them on, so far."""
     skipped_captions: int = 0
@@ -132,6 +134,7 @@ def node_health(status: NodeStatus) -> Message:
         "rss_bytes": status.rss_bytes,
         "gpu_bytes": status.gpu_bytes,
         "sources": dict(status.sources),
+        "alarms": [*status.alarms],
         "dropped_messages": status.dropped_messages,
         "skipped_captions": status.skipped_captions,
     }

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mgcld
-from mgcld.data import Message, Prediction, SourceStatus, Window
+from mgcld.data import Message, Prediction, SourceStatus, Transition, Window
 from mgcld.errors import MessageError
 from mgcld.service import wire
 
@@ -33,7 +33,9 @@ WINDOW = Window(
 )
 PREDICTION = Prediction(("siren", "rain"), (0.9, 0.0123456789), 0.0876543211, caption="the sound of a siren")
 LATENCY = {"queue": 1.23456789, "encode": 30.0, "adapt": 2.5}
-NODE = wire.NodeStatus(0.123456, 2, 0.2, 400_000_000, None, {"live": 3, "lost": 1}, skipped_captions=7)
+NODE = wire.NodeStatus(
+    0.123456, 2, 0.2, 400_000_000, None, {"live": 3, "lost": 1}, alarms=("garden",), skipped_captions=7
+)
 META = wire.Meta(("siren", "rain"), (0.5, 0.7), "mini", "tags", "0a1b2c3d", 5.0, 2.5)
 
 
@@ -95,7 +97,23 @@ def test_a_number_that_is_none_never_gets_out() -> None:
 
 
 def test_the_health_of_a_source_has_exactly_the_promised_fields() -> None:
-    status = SourceStatus("mic1", "lost", 17, "timeout", "is it on?", 3, 99, 63_999.96, -math.inf, 4)
+    steps = tuple(Transition(at_ns, "live" if at_ns % 2 else "lost", None) for at_ns in range(15))
+    status = SourceStatus(
+        source="mic1",
+        state="lost",
+        since_ns=17,
+        reason="timeout",
+        hint="is it on?",
+        restarts=3,
+        next_retry_ns=99,
+        alarm_since_ns=18,
+        silent_since_ns=16,
+        bytes_per_s=63_999.96,
+        level_dbfs=-math.inf,
+        drops=4,
+        facts={"codec": "pcm_alaw", "channels": 1},
+        history=(*steps, Transition(17, "lost", "timeout")),
+    )
     message = sent(wire.source_health(status))
     assert message.topic == "mgcl/v1/health/mic1/"
     assert message.header.keys() == STAMP
@@ -109,6 +127,10 @@ def test_the_health_of_a_source_has_exactly_the_promised_fields() -> None:
         "bytes_per_s": 64_000.0,
         "level_dbfs": None,
         "drops": 4,
+        "alarm_since_ns": 18,
+        "silent_since_ns": 16,
+        "facts": {"codec": "pcm_alaw", "channels": 1},
+        "history": [*([step.at_ns, step.state, None] for step in steps[6:]), [17, "lost", "timeout"]],
     }
 
 
@@ -122,6 +144,7 @@ def test_the_health_of_the_node_has_exactly_the_promised_fields() -> None:
         "rss_bytes": 400_000_000,
         "gpu_bytes": None,
         "sources": {"live": 3, "lost": 1},
+        "alarms": ["garden"],
         "dropped_messages": 0,
         "skipped_captions": 7,
     }
