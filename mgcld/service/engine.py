@@ -25,6 +25,7 @@ class Engine:
         self._max_batch = max_batch
         self.inbox = inbox
         self.pace = Pace()
+        self._sent: list[Window] = []  # and not acknowledged
 
     def warm_up(self) -> None:
         """Go through the whole model, so that the first real window does not pay for what libraries set up.
@@ -43,6 +44,7 @@ class Engine:
         """One step; waits at most `timeout` seconds for a window and says how many went out."""
         windows = self.inbox.take(self._max_batch, timeout)
         if not windows:
+            self.acknowledge()
             return 0
         taken_ns = time.monotonic_ns()
         features = self._recogniser.hear(windows)
@@ -50,12 +52,18 @@ class Engine:
         predictions = self._recogniser.judge(features, windows)
         done_ns = time.monotonic_ns()
         self.pace.worked(windows, (done_ns - taken_ns) / 1e9)
+        self.acknowledge()
         stages = {"encode": (heard_ns - taken_ns) / 1e6, "adapt": (done_ns - heard_ns) / 1e6}
         for window, prediction in zip(windows, predictions, strict=True):
             latency_ms = {"queue": (taken_ns - window.ready_ns) / 1e6, **stages}
             self._outlet.send(wire.prob(window, prediction, latency_ms=latency_ms, adapter=self._hash))
-        self.inbox.done(windows)
+        self._sent = windows
         return len(windows)
+
+    def acknowledge(self) -> None:
+        """Tell the inbox what has gone out: a turn later, when the publisher has passed it on and a kill loses none."""
+        self.inbox.done(self._sent)
+        self._sent = []
 
 
 def faint_noise(sample_rate: int, window_seconds: float) -> Window:
