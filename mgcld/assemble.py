@@ -214,19 +214,6 @@ def file_at_full_speed(path: Path) -> AudioSource:
     return source
 
 
-def _spools(wish: SpoolConfig | None, sources: Sequence[str]) -> dict[str, Spool]:
-    """Where each live source's audio waits, if it shall."""
-    if wish is None:
-        return {}
-    folder = wish.folder
-    if folder is None:
-        state = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-        if not state:
-            raise ConfigError("spool: no folder", help="write spool.folder; a service has one by its StateDirectory")
-        folder = Path(state) / "spool"
-    return {name: Spool(folder / name, max_bytes=round(wish.max_megabytes * 1e6)) for name in sources}
-
-
 def _hurried(part: Part) -> Part:
     """A recording that is not waited for; any other source as it is."""
     return part.model_copy(update={"pace": "max"}) if part.type == "file" else part
@@ -250,6 +237,19 @@ def _publishes_on(endpoint: str) -> str | None:
     except (ReceiveTimeout, ConfigError):
         return None
     return f"a running mgcld (node {message.header.get('node')}, adapter {message.body.get('adapter')})"
+
+
+def _spools(wish: SpoolConfig | None, sources: Sequence[str]) -> dict[str, Spool]:
+    """Where each live source's audio waits, if it shall."""
+    if wish is None:
+        return {}
+    folder = wish.folder
+    if folder is None:
+        state = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+        if not state:
+            raise ConfigError("spool: no folder", help="write spool.folder; a service has one by its StateDirectory")
+        folder = Path(state) / "spool"
+    return {name: Spool(folder / name, max_bytes=round(wish.max_megabytes * 1e6)) for name in sources}
 
 
 def _beside() -> str | None:

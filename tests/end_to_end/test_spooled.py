@@ -131,6 +131,9 @@ def test_what_is_behind_is_caught_up_and_a_kill_loses_what_was_in_the_pipe(folde
         pace.write_text("0")
         told.until(0, 1)
         caught_up = len(told.windows())
+        second = mgcld("run", "-c", folder / "config.yaml", "--quiet")
+        assert is_polite(second, 78), second.stderr
+        assert "another process spools there" in second.stderr
         pace.write_text("3")
         told.until(6, 60)
         daemon.process.kill()
@@ -168,20 +171,3 @@ def check_order(before: list[dict[str, Any]], after: list[dict[str, Any]], caugh
     assert "late" not in new[-1]["flags"]
     twice = Counter(header["first_sample"] for header in [*before, *old])
     assert [count for count in twice.values() if count > 1] in ([], [2], [2, 2], [2, 2, 2], [2, 2, 2, 2])  # two turns
-
-
-def test_two_daemons_do_not_share_a_spool(folder: Path) -> None:
-    (folder / "pace").write_text("0")
-    with mgcld_child("run", "-c", folder / "config.yaml", "--quiet"):
-        Told(folder).until(0, 1)
-        result = mgcld("run", "-c", folder / "config.yaml", "--quiet")
-    assert is_polite(result, 78), result.stderr
-    assert "another process spools there" in result.stderr
-
-
-def test_a_spool_without_a_folder_is_told_before_the_model_loads(folder: Path) -> None:
-    config = (folder / "config.yaml").read_text().replace("{folder: spool, max_megabytes: 100}", "{}")
-    (folder / "config.yaml").write_text(config)
-    result = mgcld("run", "-c", folder / "config.yaml", "--quiet")
-    assert is_polite(result, 78), result.stderr
-    assert "spool.folder" in result.stderr
