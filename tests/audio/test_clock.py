@@ -220,9 +220,9 @@ def test_a_better_clock_is_caught_up_with_and_times_never_run_backwards() -> Non
 
 def test_a_better_clock_that_falls_silent_is_relied_upon_for_a_while() -> None:
     world = World()
-    report = Ear(world, 1e-4, clock="rtcp", uncertainty=0.02)
-    arrival = Ear(world, 1e-4, clock="arrival", uncertainty=1.0, delay=lambda _: 0.8)
-    made = windows(world.timekeeper(), [*report.blocks(60), *arrival.blocks(30, first=60 * RATE)])
+    report = Ear(world, 2e-4, clock="rtcp", uncertainty=0.001)
+    arrival = Ear(world, 2e-4, clock="arrival", uncertainty=1.0, delay=lambda _: 0.8)
+    made = windows(world.timekeeper(), [*report.blocks(60), *arrival.blocks(60, first=60 * RATE)])
     assert_true(made, report)
     assert (made[-1].clock, made[-1].clock_uncertainty_ns < 0.1 * SECOND) == ("rtcp", True)
 
