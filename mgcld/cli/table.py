@@ -1,6 +1,7 @@
 """The live view: a table with one row a source in a terminal, one line a window anywhere else."""
 
 import sys
+import textwrap
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ REDRAWS_PER_SECOND = 4
 WIDEST = 120
 QUIETEST_DBFS = -60.0
 """Where the level's bar begins; it ends at full scale."""
+ALARM = "bold reverse red"
+"""Seen without colours, too."""
 STATES = {"live": "green", "connecting": "yellow", "ended": "dim"}
 
 
@@ -34,6 +37,8 @@ class Row:
     health: Mapping[str, Any] = field(default_factory=dict)
     drops: int = 0
     """Windows thrown away so far."""
+    told: tuple[str, str | None] | None = None
+    """The condition that was last said in a line."""
 
 
 class LiveTable:
@@ -87,8 +92,11 @@ class LiveTable:
             return line.window(message.header, message.body)
         elif message.kind == "health":
             row = self._row(message)
-            before, row.health, row.drops = row.health.get("state"), message.body, message.body["drops"]
-            return line.state(_name(message), message.body) if before != message.body["state"] else None
+            row.health, row.drops = message.body, message.body["drops"]
+            condition = line.condition(message.body)
+            if condition is not None and condition != row.told:
+                row.told = condition
+                return line.state(_name(message), message.body)
         return None
 
     def _row(self, message: Message) -> Row:
@@ -110,32 +118,55 @@ def table(rows: Mapping[str, Row], meta: Mapping[str, Any], node: Mapping[str, A
     hears = max(narrow, width - 4 * narrow - 4)
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, width=width)
     drawn.title, drawn.title_justify, drawn.title_style = line.models(meta) if meta else None, "left", "dim"
-    drawn.caption, drawn.caption_justify, drawn.caption_style = line.load(node) if node else None, "left", "dim"
+    drawn.caption, drawn.caption_justify, drawn.caption_style = _load(node) if node else None, "left", "dim"
     for name in ("source", "window", "level", "hears", "unknown"):
         drawn.add_column(name, width=hears if name == "hears" else narrow, no_wrap=True)
     lines = line.TOP + (meta.get("captioner") is not None)
-    lines = lines if 4 + (lines + 1) * len(rows) <= height else 1
+    lines = lines if 4 + bool(line.alarms(node)) + (lines + 1) * len(rows) <= height else 1
     drawn.leading = int(lines > 1)
     for source, row in sorted(rows.items()):
-        cells = [_source(source, row), *_heard(row, meta, narrow, hears)]
-        style = "" if row.health.get("state", "live") == "live" else "dim"
-        drawn.add_row(*(Text("\n").join(cell[:lines]) for cell in cells), style=style)
+        cells = [_source(source, row), *_heard(row, meta, narrow, hears, lines)]
+        drawn.add_row(*(Text("\n").join(cell[:lines]) for cell in cells))
     return drawn
+
+
+def _load(node: Mapping[str, Any]) -> Text:
+    alarms = line.alarms(node)
+    return Text.assemble((alarms, ALARM), "\n" if alarms else "", line.load(node))
 
 
 def _source(source: str, row: Row) -> list[Text]:
     state = row.health.get("state", "live")
     colour = STATES.get(state, "red")
-    name = Text.assemble(("● ", colour), (line.printable(source), "bold"))
-    return [name, Text(state, colour), Text(row.health.get("reason") or "", colour)]
+    alarm = row.health.get("alarm_since_ns")
+    name = Text.assemble(("● ", colour), (line.printable(source), "bold" if alarm is None else ALARM))
+    return [name, Text(state, colour), Text("" if alarm is None else f"ALARM {line.hour(alarm)}", ALARM)]
 
 
-def _heard(row: Row, meta: Mapping[str, Any], narrow: int, hears: int) -> list[list[Text]]:
+def _heard(row: Row, meta: Mapping[str, Any], narrow: int, hears: int, lines: int) -> list[list[Text]]:
+    live = row.health.get("state", "live") == "live"
+    best = _classes(row.body, meta, hears) if row.header and live else []
+    if row.health.get("hint") or not live:  # what is wrong stands in the classes' place, but for the first
+        best = best[: min(1, lines - 1)]
+        best += _trouble(row.health, hears, lines - len(best))
     if not row.header:
-        return []
+        return [[], [], best]
     unknown = row.body["unknown"]
-    classes = _classes(row.body, meta, hears)
-    return [_window(row), _level(row.header, narrow), classes, [_percent(unknown), _bar(unknown, narrow, "yellow")]]
+    last = [_window(row), _level(row, narrow), [_percent(unknown), _bar(unknown, narrow, "yellow")]]
+    for text in (text for cell in last for text in cell if not live):
+        text.stylize("dim")
+    return [last[0], last[1], best, last[2]]
+
+
+def _trouble(health: Mapping[str, Any], width: int, lines: int) -> list[Text]:
+    """Why a source does not sound, when it is tried again, and what can be done, in so many lines of this width."""
+    live = health["state"] == "live"
+    first = [] if live else [text for text in (health["reason"], line.retry(health)) if text]
+    texts = [", ".join(first)] if first else []
+    hint = line.printable(health["hint"] or "")
+    if len(texts) < lines:
+        texts += textwrap.wrap(hint, width, max_lines=lines - len(texts), placeholder="…")
+    return [Text(text, "yellow" if live else "") for text in texts]
 
 
 def _window(row: Row) -> list[Text]:
@@ -143,10 +174,17 @@ def _window(row: Row) -> list[Text]:
     return [Text(line.clock(row.header["t_start_ns"])), Text(line.latency(row.header)), dropped]
 
 
-def _level(header: Mapping[str, Any], width: int) -> list[Text]:
+def _level(row: Row, width: int) -> list[Text]:
+    header, since = row.header, row.health.get("silent_since_ns")
     dbfs = header["level_dbfs"]
+    if dbfs is None and since is not None:
+        return [Text(line.level(dbfs)), Text(f"since {line.hour(since)}", "yellow"), _flags(header)]
     loudness = 0.0 if dbfs is None else 1 - dbfs / QUIETEST_DBFS
-    return [Text(line.level(dbfs)), _bar(loudness, width, "cyan"), Text(" ".join(header["flags"]), "yellow")]
+    return [Text(line.level(dbfs)), _bar(loudness, width, "cyan"), _flags(header)]
+
+
+def _flags(header: Mapping[str, Any]) -> Text:
+    return Text(" ".join(header["flags"]), "yellow")
 
 
 def _classes(body: Mapping[str, Any], meta: Mapping[str, Any], width: int) -> list[Text]:
