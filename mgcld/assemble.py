@@ -14,7 +14,7 @@ from mgcld.client import subscribe
 from mgcld.config import Config, Part, named_part, options_of
 from mgcld.errors import ConfigError, ReceiveTimeout
 from mgcld.evaluation.features import Ear, default_cache
-from mgcld.interfaces import AudioSource, Captioner, Encoder, Explainer, Openable, Sink
+from mgcld.interfaces import AudioSource, Captioner, Encoder, Explainer, Openable, Patient, Sink
 from mgcld.model.adapter import Adapter
 from mgcld.model.captions import Deadline
 from mgcld.model.checkpoint import adapter_hash, check_captioner, check_encoder, load_adapter
@@ -126,7 +126,8 @@ def build_source(name: str, part: Part) -> Openable:
     source: Openable = constructor(**checked)  # so that what it does not take is told now, not in its process
     if not source.live:
         return source
-    return RemoteSource(name, registry.target("source", part.type), checked)
+    patience = source.patience_seconds if isinstance(source, Patient) else 0.0
+    return RemoteSource(name, registry.target("source", part.type), checked, patience)
 
 
 def build_encoder(part: Part) -> Encoder:

@@ -16,7 +16,7 @@ from mgcld.audio.remote import RemoteSource
 from mgcld.audio.watch import STALL_SECONDS, watch
 from mgcld.data import AudioBlock, SourceStatus, State, Window
 from mgcld.errors import Reason, SourceError
-from mgcld.interfaces import Describing, Openable
+from mgcld.interfaces import Describing, Openable, Patient
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Capture:
             drops=lambda: inbox.dropped(name),
         )
         self._backoff = Backoff()
-        self._stall_seconds = stall_seconds
+        self._stall_seconds = max(stall_seconds, source.patience_seconds if isinstance(source, Patient) else 0.0)
         self._log = LimitedLog(logger, name, Limit(LINES, LINES_SECONDS))
         self._epoch = -1
         self._stop = threading.Event()
@@ -168,6 +168,8 @@ class Capture:
                 watcher.heard(len(block.samples) / block.sample_rate)
                 self._health.heard(block)
                 self._send(self._pipeline.push(replace(block, epoch=self._epoch)))
+            if isinstance(self._source, Describing):
+                self._health.opened(self._source.facts)
             if self._source.live:
                 watcher.check()
             self._health.look()
@@ -176,8 +178,6 @@ class Capture:
 
     def _opened(self, block: AudioBlock) -> None:
         self._log.say(logging.INFO, f"live, {block.sample_rate} Hz, clock {block.clock}")
-        if isinstance(self._source, Describing):
-            self._health.opened(self._source.facts)
         self._health.turn("live")
 
     def _send(self, windows: list[Window]) -> None:

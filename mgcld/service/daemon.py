@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 TURN_SECONDS = 0.25
 """The longest that the loop waits for a window before it looks at its other duties."""
 HEALTH_SECONDS = 5.0
-FAREWELL_SECONDS = 0.5
-"""How long the sources are waited for at the end; their threads do not keep the process."""
+FAREWELL_SECONDS = 1.5
+"""How long the sources are waited for at the end; neither their threads nor their processes outlive this one."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MOST_NAMED = 5
 """More sources in alarm than these have no room in one line."""

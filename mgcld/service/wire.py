@@ -88,6 +88,7 @@ def prob(window: Window, prediction: Prediction, *, latency_ms: Mapping[str, flo
         "dropped_windows": window.dropped_windows,
         "flags": sorted(window.flags),
         "level_dbfs": _level(window.level_dbfs),
+        "peak_dbfs": _level(window.peak_dbfs),
         "latency_ms": {stage: round(ms, 3) for stage, ms in latency_ms.items()},
         "adapter": adapter,
     }

@@ -30,6 +30,7 @@ WINDOW = Window(
     level_dbfs=-23.456789,
     flags=frozenset({"late", "clipped"}),
     dropped_windows=3,
+    peak_dbfs=-3.456789,
 )
 PREDICTION = Prediction(("siren", "rain"), (0.9, 0.0123456789), 0.0876543211, caption="the sound of a siren")
 LATENCY = {"queue": 1.23456789, "encode": 30.0, "adapt": 2.5}
@@ -52,8 +53,8 @@ def test_a_prob_has_exactly_the_promised_fields() -> None:
     assert message.topic == "mgcl/v1/prob/kitchen/"
     axis = {"source", "epoch", "first_sample", "samples", "sample_rate"}
     clock = {"t_start_ns", "t_end_ns", "clock", "clock_uncertainty_ns"}
-    rest = {"valid_samples", "gap_samples", "dropped_windows", "flags", "level_dbfs", "latency_ms", "adapter"}
-    assert message.header.keys() == STAMP | axis | clock | rest
+    sound = {"valid_samples", "gap_samples", "dropped_windows", "flags", "level_dbfs", "peak_dbfs"}
+    assert message.header.keys() == STAMP | axis | clock | sound | {"latency_ms", "adapter"}
     assert message.body.keys() == {"p", "unknown", "top", "caption", "caption_fresh"}
 
 
@@ -64,7 +65,7 @@ def test_a_prob_says_what_the_window_and_the_prediction_say() -> None:
     assert header["t_end_ns"] - header["t_start_ns"] == 5_000_000_000
     assert header["flags"] == ["clipped", "late"]
     assert header["gap_samples"] is None
-    assert header["level_dbfs"] == -23.46
+    assert (header["level_dbfs"], header["peak_dbfs"]) == (-23.46, -3.46)
     assert header["latency_ms"] == {"queue": 1.235, "encode": 30.0, "adapt": 2.5}
     assert body["p"] == [0.9, 0.012346]
     assert body["top"] == [["siren", 0.9], ["unknown", 0.087654], ["rain", 0.012346]]
@@ -87,7 +88,8 @@ def test_a_prob_says_whether_its_caption_is_its_own() -> None:
 
 @pytest.mark.parametrize("level", [None, -math.inf, math.nan])
 def test_digital_silence_is_null(level: float | None) -> None:
-    assert sent(prob(replace(WINDOW, level_dbfs=level))).header["level_dbfs"] is None
+    header = sent(prob(replace(WINDOW, level_dbfs=level, peak_dbfs=level))).header
+    assert (header["level_dbfs"], header["peak_dbfs"]) == (None, None)
 
 
 def test_a_number_that_is_none_never_gets_out() -> None:
