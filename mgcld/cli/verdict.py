@@ -195,5 +195,6 @@ def _verdict(found: Sequence[Finding]) -> Text:
     warnings = sum(finding.state == "warning" for finding in found)
     if errors:
         return Text(f"{errors} of {len(found)} checks failed; exit code {exit_code(found)}", STYLES["error"])
-    said = f"all will work, but see the {warnings} above" if warnings else "all is well"
+    counted = f"{warnings} warning{'s' if warnings > 1 else ''}"
+    said = f"all will work; {counted}, see above" if warnings else "all is well"
     return Text(said, STYLES["warning" if warnings else "ok"])

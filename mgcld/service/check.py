@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mgcld.audio.pipeline import Pipeline
 from mgcld.audio.probe import Heard, probe
@@ -18,16 +18,19 @@ from mgcld.model.checkpoint import adapter_hash, check_captioner, check_encoder,
 from mgcld.model.listen import Listener
 from mgcld.model.recogniser import Recogniser
 from mgcld.service.engine import faint_noise
-from mgcld.service.findings import Finding, Step, together
+from mgcld.service.findings import Finding, Kind, Step, bug, together
 from mgcld.service.publisher import Publisher
 
-SOURCES_SECONDS = 15.0
-"""All sources together: 8 s for an opening, 3 s of listening, and the end of a capture process that hangs."""
+SOURCES_SECONDS, SOURCE_SECONDS = 15.0, 0.5
+"""All sources together: 8 s for an opening, 3 s of listening, the end of a process that hangs, and to start each."""
+SOURCES_FAREWELL_SECONDS = 8.0
+"""A capture process that does not end politely, or is held by the kernel, takes most of it."""
 PARTS_SECONDS = 15.0
 """All sinks together, and the socket."""
 OLD_SECONDS = 10.0
 """Sound that is older, or younger than now by as much, has a wrong clock."""
 CLIPPED = "it is distorted: turn its gain down"
+Made = TypeVar("Made")
 HELD = "a running mgcld may hold it: some devices serve one listener only"
 HELD_REASONS = frozenset({"absent", "refused", "timeout", "ended", "unknown"})
 
@@ -64,7 +67,8 @@ class Checkup:
             for finding in outlets:
                 running = running or (finding.kind == "publish" and finding.state == "warning")
                 yield finding
-        with contextlib.closing(together(self._inlets(running), SOURCES_SECONDS)) as inlets:
+        seconds = SOURCES_SECONDS + SOURCE_SECONDS * len(self.sources)
+        with contextlib.closing(together(self._inlets(running), seconds, SOURCES_FAREWELL_SECONDS)) as inlets:
             yield from inlets
         with contextlib.closing(together([Step("adapter", "", self._model)])) as model:
             yield from model
@@ -167,16 +171,23 @@ def model_findings(plan: ModelPlan) -> Iterator[Finding]:
 class _Attempt:
     """Makes things, and remembers how the last one went."""
 
-    def __call__(self, kind: Any, make: Callable[[], Any]) -> Any:
+    _kind: Kind
+    _error: MgcldError | None
+    _seconds: float
+
+    def __call__(self, kind: Kind, make: Callable[[], Made]) -> Made | None:
+        """What it makes; None when that fails."""
         self._kind, self._error = kind, None
         began = time.monotonic()
         try:
             return make()
         except MgcldError as error:
             self._error = error
-            return None
+        except Exception as error:
+            self._error = bug(error, kind)
         finally:
             self._seconds = time.monotonic() - began
+        return None
 
     def finding(self, warnings: Iterable[str] = (), **facts: Any) -> Finding:
         facts = {**facts, "seconds": round(self._seconds, 3)}
