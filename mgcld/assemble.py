@@ -1,7 +1,7 @@
 """Wishes in, objects out: the only module that turns names into parts."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from mgcld import registry
 from mgcld.audio.capture import Capture
 from mgcld.audio.inbox import Inbox
 from mgcld.audio.remote import RemoteSource
+from mgcld.audio.spool import Spool
 from mgcld.client import subscribe
-from mgcld.config import Config, Part, named_part, options_of
+from mgcld.config import Config, Part, SpoolConfig, named_part, options_of
 from mgcld.errors import ConfigError, ReceiveTimeout
 from mgcld.evaluation.features import Ear, default_cache
 from mgcld.interfaces import AudioSource, Captioner, Encoder, Explainer, Openable, Patient, Sink
@@ -45,6 +46,7 @@ def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
     """
     publisher = _publisher(config)  # what is wrong with its address is told before the model loads
     sources = {name: build_source(name, part) for name, part in config.sources.items()}
+    spools = _spools(config.spool, [name for name, source in sources.items() if source.live])
     adapter = load_adapter(config.adapter)
     captioner = _captioner_of(config, adapter)
     listener = build_listener(config.encoder, captioner, Deadline(config.caption_seconds))
@@ -71,6 +73,7 @@ def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
                 inbox=inbox,
                 on_status=lambda status: outlet.send(source_health(status)),
                 stall_seconds=config.stall_seconds,
+                spool=spools.get(name),
             )
             for name, source in sources.items()
         ],
@@ -234,6 +237,19 @@ def _publishes_on(endpoint: str) -> str | None:
     except (ReceiveTimeout, ConfigError):
         return None
     return f"a running mgcld (node {message.header.get('node')}, adapter {message.body.get('adapter')})"
+
+
+def _spools(wish: SpoolConfig | None, sources: Sequence[str]) -> dict[str, Spool]:
+    """Where each live source's audio waits, if it shall."""
+    if wish is None:
+        return {}
+    folder = wish.folder
+    if folder is None:
+        state = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+        if not state:
+            raise ConfigError("spool: no folder", help="write spool.folder; a service has one by its StateDirectory")
+        folder = Path(state) / "spool"
+    return {name: Spool(folder / name, max_bytes=round(wish.max_megabytes * 1e6)) for name in sources}
 
 
 def _beside() -> str | None:

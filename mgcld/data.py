@@ -241,6 +241,11 @@ class SourceStatus:
     """Level of the newest window (dB relative to full scale); None is digital silence or nothing yet."""
     drops: int = 0
     """Windows thrown away so far because inference fell behind."""
+    backlog_seconds: float | None = None
+    """Sound in its spool of which not every window has gone out, that of the window in progress included; None without
+    a spool."""
+    lost_seconds: float = 0.0
+    """Sound that its spool had no room for, so far."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the source says of what it has opened: codec, rate and so on."""
     history: tuple[Transition, ...] = ()

@@ -54,6 +54,7 @@ class Engine:
         for window, prediction in zip(windows, predictions, strict=True):
             latency_ms = {"queue": (taken_ns - window.ready_ns) / 1e6, **stages}
             self._outlet.send(wire.prob(window, prediction, latency_ms=latency_ms, adapter=self._hash))
+        self.inbox.done(windows)
         return len(windows)
 
 

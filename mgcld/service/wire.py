@@ -116,6 +116,8 @@ def source_health(status: SourceStatus) -> Message:
         "bytes_per_s": round(status.bytes_per_s, 1),
         "level_dbfs": _level(status.level_dbfs),
         "drops": status.drops,
+        "backlog_seconds": None if status.backlog_seconds is None else round(status.backlog_seconds, 1),
+        "lost_seconds": round(status.lost_seconds, 1),
         "alarm_since_ns": status.alarm_since_ns,
         "silent_since_ns": status.silent_since_ns,
         "facts": dict(status.facts),
