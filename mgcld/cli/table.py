@@ -22,6 +22,8 @@ REDRAWS_PER_SECOND = 4
 WIDEST = 120
 QUIETEST_DBFS = -60.0
 """Where the level's bar begins; it ends at full scale."""
+LATE_SECONDS = 15.0
+"""A spool that holds so much sound is worth a word; less is that of windows that are not complete."""
 ALARM = "bold reverse red"
 """Seen without colours, too."""
 STATES = {"live": "green", "connecting": "yellow", "ended": "dim"}
@@ -171,7 +173,9 @@ def _trouble(health: Mapping[str, Any], width: int, lines: int) -> list[Text]:
 
 def _window(row: Row) -> list[Text]:
     dropped = Text(f"{row.drops} dropped" if row.drops else "", "red")
-    return [Text(line.clock(row.header["t_start_ns"])), Text(line.latency(row.header)), dropped]
+    behind = row.health.get("backlog_seconds") or 0.0
+    late = Text(f"{behind:.0f} s late", "yellow") if behind >= LATE_SECONDS else Text(line.latency(row.header))
+    return [Text(line.clock(row.header["t_start_ns"])), late, dropped]
 
 
 def _level(row: Row, width: int) -> list[Text]:

@@ -14,7 +14,7 @@ from mgcld.errors import SourceError
 from mgcld.redaction import redacted
 from mgcld.service.findings import Finding
 
-KINDS = ("source", "adapter", "encoder", "captioner", "inference", "publish", "sink")
+KINDS = ("source", "adapter", "encoder", "captioner", "inference", "publish", "spool", "sink")
 """In the order in which they are told."""
 STYLES = {"ok": "green", "warning": "yellow", "error": "bold red", "skipped": "dim"}
 STATES = {"ok": "ok", "warning": "warn", "error": "error", "skipped": "-"}
@@ -180,12 +180,19 @@ def _publish(facts: Mapping[str, Any]) -> str:
     return str(facts.get("endpoint", "-"))
 
 
+def _spool(facts: Mapping[str, Any]) -> str:
+    if "folder" not in facts:
+        return "-"
+    return f"{facts['folder']}, at most {facts['most_bytes'] / 1e6:.0f} MB; {facts['free_bytes'] / 1e9:.1f} GB are free"
+
+
 SAYS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "adapter": _adapter,
     "encoder": _encoder,
     "captioner": _captioner,
     "inference": _inference,
     "publish": _publish,
+    "spool": _spool,
     "sink": lambda _: "",
 }
 

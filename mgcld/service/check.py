@@ -1,6 +1,8 @@
 """`mgcld check`: everything that `mgcld run` would use is tried once, and let go of."""
 
 import contextlib
+import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -11,7 +13,7 @@ from typing import Any, TypeVar
 from mgcld.audio.pipeline import Pipeline
 from mgcld.audio.probe import Heard, probe
 from mgcld.audio.troubles import SILENT
-from mgcld.errors import MgcldError, PublishError, SourceError
+from mgcld.errors import ConfigError, MgcldError, PublishError, SourceError
 from mgcld.interfaces import Encoder, Openable, Sink
 from mgcld.model.adapter import Adapter
 from mgcld.model.checkpoint import adapter_hash, check_captioner, check_encoder, load_adapter
@@ -49,6 +51,15 @@ class ModelPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class SpoolPlan:
+    """Where sound would wait on disk."""
+
+    folder: Path
+    most_bytes: int
+    """For all sources together."""
+
+
+@dataclass(frozen=True, slots=True)
 class Checkup:
     """What there is to be tried."""
 
@@ -59,6 +70,8 @@ class Checkup:
     publishes_on: Callable[[str], str | None]
     """Who publishes on an address already, in words; None if no mgcld does."""
     sinks: Mapping[str, Callable[[], Sink]]
+    spool: Callable[[], SpoolPlan | None] = lambda: None
+    """Where sound would wait on disk, if it shall."""
 
     def findings(self) -> Generator[Finding, None, None]:
         """What is found, as it is found. Close the iterator to end early; nothing stays behind."""
@@ -74,7 +87,8 @@ class Checkup:
             yield from model
 
     def _outlets(self) -> list[Step]:
-        return [Step("publish", "", self._publish), *(Step("sink", name, self._sink(name)) for name in self.sinks)]
+        sinks = [Step("sink", name, self._sink(name)) for name in self.sinks]
+        return [Step("publish", "", self._publish), *sinks, Step("spool", "", self._spool)]
 
     def _inlets(self, running: bool) -> list[Step]:
         return [Step("source", name, self._source(name, running)) for name in self.sources]
@@ -106,6 +120,11 @@ class Checkup:
             return
         publisher.close()
         yield Finding("publish", facts={"endpoint": publisher.endpoint})
+
+    def _spool(self, _: threading.Event) -> Iterator[Finding]:
+        plan = self.spool()
+        if plan is not None:
+            yield spool_finding(plan)
 
     def _model(self, _: threading.Event) -> Iterator[Finding]:
         yield from model_findings(self.model)
@@ -146,6 +165,17 @@ def _doubts(heard: Heard, live: bool) -> Iterator[str]:
     if age is not None and abs(age) > OLD_SECONDS:
         way = "behind" if age > 0 else "ahead of"
         yield f"its clock is {abs(age):.0f} s {way} ours: set both by NTP"
+
+
+def spool_finding(plan: SpoolPlan) -> Finding:
+    """Whether the folder could be made and written, and what it may hold; nothing is written."""
+    there = next(path for path in (plan.folder, *plan.folder.absolute().parents) if os.access(path, os.F_OK))
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        raise ConfigError(f"spool: {there} cannot be written", help="name another folder as spool.folder")
+    free = shutil.disk_usage(there).free
+    facts = {"folder": str(plan.folder), "most_bytes": plan.most_bytes, "free_bytes": free}
+    full = f"{plan.most_bytes / 1e6:.0f} MB may be needed and {free / 1e6:.0f} MB are free: make max_megabytes smaller"
+    return Finding("spool", facts=facts, warnings=(full,) if free < plan.most_bytes else ())
 
 
 def model_findings(plan: ModelPlan) -> Iterator[Finding]:

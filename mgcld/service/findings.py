@@ -12,7 +12,7 @@ from mgcld.errors import MgcldError, SourceError
 
 logger = logging.getLogger(__name__)
 
-Kind = Literal["source", "adapter", "encoder", "captioner", "inference", "publish", "sink"]
+Kind = Literal["source", "adapter", "encoder", "captioner", "inference", "publish", "spool", "sink"]
 State = Literal["ok", "warning", "error", "skipped"]
 
 LOOK_SECONDS = 0.2

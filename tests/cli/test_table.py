@@ -281,6 +281,12 @@ def test_an_alarm_is_seen_at_the_source_and_below_the_table_without_colours_too(
     assert "ALARM" not in screen(health(), node())
 
 
+def test_a_source_whose_sound_waits_on_disk_says_how_much() -> None:
+    assert "90 s late" in screen(prob(), health(backlog_seconds=90.4))
+    assert "late" not in screen(prob(), health(backlog_seconds=6.0))
+    assert "late" not in screen(prob(), health())
+
+
 def test_many_alarms_are_counted() -> None:
     assert line.alarms(node(*"abcde").body) == "ALARM: a, b, c and 2 more"
     older = {name: value for name, value in node().body.items() if name != "alarms"}

@@ -168,6 +168,28 @@ def test_the_address_is_let_go(folder: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_spool_that_can_be_written_is_well_and_is_not_made(folder: Path, tmp_path: Path) -> None:
+    spool = {"folder": tmp_path / "deep" / "spool", "max_megabytes": 2}
+    finding = found(config(folder, spool=spool))["spool"]
+    assert finding.state == "ok"
+    assert finding.facts["most_bytes"] == 2_000_000
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_spool_that_cannot_be_written_is_an_error_and_too_large_a_one_a_warning(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = found(config(folder, spool={"folder": folder / "hum.wav" / "spool"}))["spool"].error
+    assert error is not None
+    assert error.exit_code == 78
+    assert "hum.wav" in str(error)
+    sources = {f"hum{number}": str(folder / "hum.wav") for number in range(30)}
+    plan = {"folder": folder / "spool", "max_megabytes": 1_000_000}
+    assert found(config(folder, spool=plan, sources=sources))["spool"].state == "warning"
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    assert found(config(folder, spool={}))["spool"].state == "error"
+
+
 def test_sinks_are_built_and_closed_and_a_bad_one_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "PARTS_SECONDS", 3.0)
     before = Deaf.closed
