@@ -23,9 +23,10 @@ from mgcld.model.listen import Listener
 from mgcld.model.options import PRESETS, Mode
 from mgcld.model.recogniser import Recogniser
 from mgcld.service.address import bindable
-from mgcld.service.check import Checkup, ModelPlan, SpoolPlan
+from mgcld.service.check import Checkup, SpoolPlan
 from mgcld.service.daemon import Daemon
 from mgcld.service.engine import Engine
+from mgcld.service.model_check import ModelPlan
 from mgcld.service.notify import Notifier
 from mgcld.service.outlet import Outlet
 from mgcld.service.publisher import Publisher

@@ -22,7 +22,8 @@ from rich.console import Console
 from servers.rude_rtsp import Peer
 from untrained import trained
 
-from mgcld.cli.verdict import exit_code, plain, sheet, waited_for
+from mgcld.cli.sheet import sheet
+from mgcld.cli.verdict import exit_code, plain, waited_for
 from mgcld.errors import CheckpointError, SourceError
 from mgcld.model.checkpoint import save_adapter
 from mgcld.service.findings import Finding

@@ -265,6 +265,10 @@ def test_a_source_that_is_not_live_shows_why_and_what_to_do_and_when_in_place_of
     assert ("…" in shown) == (width == 80)
 
 
+def test_a_recording_that_has_ended_keeps_its_last_classes() -> None:
+    assert "siren" in screen(prob(), health("ended"))
+
+
 def test_while_it_is_tried_again_the_reason_stays() -> None:
     assert "refused, tried again now" in screen(health("connecting", reason="refused", hint="is it on?"))
     assert "tried" not in screen(health("connecting"))
