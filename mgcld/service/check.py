@@ -26,7 +26,7 @@ OLD_SECONDS = 10.0
 """Sound that is older, or younger than now by as much, has a wrong clock."""
 CLIPPED = "it is distorted: turn its gain down"
 HELD = "a running mgcld may hold it: some devices serve one listener only"
-HELD_REASONS = frozenset({"absent", "refused", "timeout", "ended", "unknown"})
+HELD_REASONS = frozenset({"refused", "timeout", "ended"})
 
 
 @dataclass(frozen=True, slots=True)
