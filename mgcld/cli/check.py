@@ -16,7 +16,8 @@ from rich.text import Text
 
 from mgcld.cli.logs import configure_logs
 from mgcld.cli.run import ADAPTER, overrides
-from mgcld.cli.verdict import KINDS, exit_code, plain, sheet, waited_for
+from mgcld.cli.sheet import sheet
+from mgcld.cli.verdict import KINDS, exit_code, plain, waited_for
 from mgcld.config import Config, load_config
 
 if TYPE_CHECKING:
