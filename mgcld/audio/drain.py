@@ -76,6 +76,7 @@ class Drain:
         self._lock = threading.Lock()  # of the note, and of what follows
         self._held: deque[_Held] = deque()
         self._unsent = 0
+        self._over: Amount | None = None  # where a stretch of sound is over
         self._newest = newest(spool.before)
         self._steps_before = self._newest.clock_steps  # the count goes on, for their sound will meet ours
         self.last_epoch = max(self._note.last_epoch, self._newest.epoch)
@@ -107,12 +108,8 @@ class Drain:
         with self._lock:
             self._unsent -= 1
             self._note = Note(self._note.last_epoch, window.epoch, following, window.sample_rate)
-            while self._held and self._held[0].is_before(window.epoch, following, window.sample_rate):
-                place = self._held.popleft().end
-                if not self._held:
-                    self._spool.done(place, self._note.packed)
-            if self._held:
-                self._spool.done(self._held[0].begin, self._note.packed)
+            self._give_up(lambda held: held.is_before(window.epoch, following, window.sample_rate))
+            self._end_stretch()
 
     @property
     def backlog_seconds(self) -> float:
@@ -131,38 +128,41 @@ class Drain:
             logger.warning("%s: a record of its spool is passed over: %s", self._name, error)
             return
         own = self._own <= record.begin
-        made = self._windows(record, found) if isinstance(found, AudioBlock) else self._last_windows(record)
+        made = self._windows(record, found) if isinstance(found, AudioBlock) else self._flushed(record)
         windows = [self._told(window, arrived_ns if own else time.monotonic_ns(), late=not own) for window in made]
         with self._lock:
             self._unsent += len(windows)
+            self._end_stretch()
         self._send(windows)
 
     def _windows(self, record: Record, block: AudioBlock) -> list[Window]:
         held = _Held(record.begin, record.end, block.epoch, block.first_sample + len(block.samples), block.sample_rate)
         with self._lock:
-            begins = not self._held or not self._held[-1].goes_on_with(block)
+            if not self._held or not self._held[-1].goes_on_with(block):
+                self._over = record.begin
             self._held.append(held)
             self._note = replace(self._note, last_epoch=block.epoch)
         if self._seam is not None:
             block = self._seam.trimmed(block)
-        windows = self._cut(block) if len(block.samples) else []
-        if begins and not windows:
-            self._give_up(record.begin)
-        return windows
+        return self._cut(block) if len(block.samples) else []
 
-    def _last_windows(self, record: Record) -> list[Window]:
-        windows = self._flush()
-        if not windows:
-            self._give_up(record.end)
-        return windows
+    def _flushed(self, record: Record) -> list[Window]:
+        self._over = record.end
+        return self._flush()
 
-    def _give_up(self, place: Amount) -> None:
-        """The stretch of sound before that place is over: no window will be made of what is left of it."""
-        with self._lock:
-            if self._unsent:
-                return  # the next window that is sent does it
-            while self._held and self._held[0].end <= place:
-                self._held.popleft()
+    def _end_stretch(self) -> None:
+        """No window will be made of what is left of a stretch that is over, once all that were made have gone out."""
+        if self._over is not None and not self._unsent:
+            over, self._over = self._over, None
+            self._give_up(lambda held: held.end <= over)
+            self._spool.done(over, self._note.packed)
+
+    def _give_up(self, unneeded: Callable[[_Held], bool]) -> None:
+        place = None
+        while self._held and unneeded(self._held[0]):
+            place = self._held.popleft().end
+        place = self._held[0].begin if self._held else place
+        if place is not None:
             self._spool.done(place, self._note.packed)
 
     def _told(self, window: Window, ready_ns: int, *, late: bool) -> Window:
