@@ -18,7 +18,7 @@ from ._reader import Fault, Reader
 SCHEMES = ("rtsp", "rtsps")
 REFUSED = (av.error.HTTPBadRequestError, av.error.HTTPOtherClientError, av.error.HTTPServerError)
 """What a server answers that does not give the sound alone."""
-ANALYSIS_US = 2_000_000
+ANALYSIS_US = 1_000_000
 """A picture that does not come must not hold up the sound for longer."""
 MOST_SECONDS = 600.0
 USUAL_SECONDS = 10.0
