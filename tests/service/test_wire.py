@@ -133,6 +133,8 @@ def test_the_health_of_a_source_has_exactly_the_promised_fields() -> None:
         "drops": 4,
         "backlog_seconds": 12.3,
         "lost_seconds": 7.0,
+        "gaps": 5,
+        "gap_seconds": 1.25,
         "alarm_since_ns": 18,
         "silent_since_ns": 16,
         "facts": {"codec": "pcm_alaw", "channels": 1},
