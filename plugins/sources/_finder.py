@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,14 +66,17 @@ class Finder:
             raise SourceError(str(self._missed), reason=self._missed.reason, help=self._missed.help)
         self._scanned = time.monotonic()
         _portaudio.rescan(_alsa.listing(self._root))
+        cards = _alsa.cards(self._root)
+        known = _inputs.inputs(_portaudio.devices(), cards, sources, default)
+        self._missed = None
         try:
-            known = _inputs.inputs(_portaudio.devices(), _alsa.cards(self._root), sources, default)
-            choice = self._again(*self._pin, known, sources) if self._pin else _inputs.chosen(self._wish, known)
+            if self._pin:
+                return self._again(*self._pin, known, cards, sources)
+            return _inputs.chosen(self._wish, known)
         except SourceError as error:
+            _see_that_none_is_held(self._pin[0].stable if self._pin else self._wish, known, cards, sources)
             self._missed = error
             raise
-        self._missed = None
-        return choice
 
     def fix(self, choice: Input, hold: Hold) -> bool:
         """It has been opened, and hears this. True where the wish is from now on narrower than it was written."""
@@ -88,14 +91,40 @@ class Finder:
             self._seen, self._changed = seen, now
         return now - self._changed < SETTLE_SECONDS or now - self._scanned >= RESCAN_SECONDS
 
-    def _again(self, first: Input, hold: Hold, known: Sequence[Input], sources: Sequence[_pulse.Source]) -> Input:
+    def _again(
+        self,
+        first: Input,
+        hold: Hold,
+        known: Sequence[Input],
+        cards: Mapping[int, _alsa.Card],
+        sources: Sequence[_pulse.Source],
+    ) -> Input:
         if first.card:
             return _inputs.chosen(first.stable, known)
         ways = [each for each in known if each.device.name == first.device.name and not each.is_source]
         source = next((each for each in sources if hold.source and each.name == hold.source.name), None)
-        if not ways or (hold.source and not source):
+        card = next((each for each in cards.values() if hold.card and each.stable == hold.card.stable), None)
+        if not ways or (hold.source and not source) or (hold.card and not card):
             was = hold.name or first.device.name
             raise SourceError(f"{self._wish!r} is {was}, which is not there", reason="absent", help=BACK)
         if source is None:
-            return replace(ways[0], card=hold.card)
+            return replace(ways[0], card=card)
         return replace(ways[0], source=source, channels=len(source.channels), sample_rate=source.sample_rate)
+
+
+def _see_that_none_is_held(
+    wish: str, known: Sequence[Input], cards: Mapping[int, _alsa.Card], sources: Sequence[_pulse.Source]
+) -> None:
+    """PortAudio does not list the inputs of a card that another program holds: it is not absent.
+
+    Raises:
+        SourceError: refused: that is so.
+    """
+    offered = {each.card.number for each in known if each.card}
+    held = [card for card in cards.values() if _inputs.is_called(wish, card.names) and card.number not in offered]
+    if not held:
+        return
+    instead = [source.name for source in sources if source.card == held[0].number and not source.monitor]
+    hint = f"name the sound server's source: {instead[0]}" if instead else "end the program that holds it"
+    message = f"{held[0].stable} is there, but its input cannot be opened"
+    raise SourceError(message, reason="refused", help=hint)

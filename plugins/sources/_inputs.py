@@ -86,7 +86,12 @@ def chosen(wish: str, known: Sequence[Input]) -> Input:
 
 def is_identity(wish: str, input: Input) -> bool:
     """Whether the wish can mean no other device than this, today and tomorrow."""
-    return _plain(wish) in input.names
+    return is_called(wish, input.names)
+
+
+def is_called(wish: str, names: frozenset[str]) -> bool:
+    """Whether the wish is one of these names."""
+    return (PurePosixPath(wish).name if wish.startswith("/dev/snd/") else wish).casefold() in names
 
 
 def _identified(wish: str, known: Sequence[Input]) -> list[Input]:
@@ -100,10 +105,6 @@ def _described(wish: str, known: Sequence[Input]) -> list[Input]:
         return [each for each in known if each.device.index == int(wish)]
     whole = [each for each in known if each.device.name == wish]
     return whole or [each for each in known if wish.casefold() in each.device.name.casefold()]
-
-
-def _plain(wish: str) -> str:
-    return (PurePosixPath(wish).name if wish.startswith("/dev/snd/") else wish).casefold()
 
 
 def _of_device(

@@ -340,6 +340,7 @@ def test_user_and_password_reach_the_server_and_nobody_else(
         ({"url": "rtsp://h/x", "user": "u", "password_file": Path("/x"), "password_env": "CAMERA"}, "both"),
         ({"url": "rtsp://h/x", "user": "u" * 200}, "too long"),
         ({"url": "rtsps://h/x", "ca_file": Path("/no/such/file")}, "/no/such/file"),
+        ({"url": "rtsps://h/x", "ca_file": Path(__file__)}, "no certificates"),
     ],
 )
 def test_credentials_that_make_no_sense_are_told_before_anything_is_opened(
