@@ -56,7 +56,7 @@ def check(
         print("interrupted", file=sys.stderr)
         os._exit(INTERRUPTED)  # a thread may be deep in a library that loads
     if as_json:
-        print(json.dumps(plain(found), indent=2))
+        print(json.dumps(plain(found), indent=2, default=str))
     else:
         console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
         console.print(sheet(found, console.width))

@@ -92,11 +92,16 @@ def _troubles(found: Sequence[Finding]) -> Iterator[Text]:
         name = printable(finding.name or finding.kind)
         if finding.error is not None:
             reason = f" ({finding.error.reason})" if isinstance(finding.error, SourceError) else ""
-            yield Text.assemble((f"{name}{reason}: ", STYLES["error"]), printable(redacted(str(finding.error))))
+            yield Text.assemble((f"{name}{reason}: ", STYLES["error"]), _shown(str(finding.error)))
             if finding.error.help:
-                yield Text.assemble(("  help: ", "yellow"), printable(redacted(finding.error.help)))
+                yield Text.assemble(("  help: ", "yellow"), _shown(finding.error.help))
         for warning in finding.warnings:
-            yield Text.assemble((f"{name}: ", STYLES["warning"]), printable(redacted(warning)))
+            yield Text.assemble((f"{name}: ", STYLES["warning"]), _shown(warning))
+
+
+def _shown(text: str) -> str:
+    """Without credentials, and nothing in it steers the terminal; a message may have several lines."""
+    return "\n".join(printable(line) for line in redacted(text).split("\n"))
 
 
 def _lines(others: Sequence[Finding]) -> Table:
@@ -107,9 +112,7 @@ def _lines(others: Sequence[Finding]) -> Table:
     for finding in others:
         name = f"{finding.kind} {printable(finding.name)}".strip()
         said = f"not tried: it needs {finding.needs}" if finding.needs else SAYS[finding.kind](finding.facts)
-        drawn.add_row(
-            Text(STATES[finding.state], STYLES[finding.state]), Text(name, "bold"), Text(printable(redacted(said)))
-        )
+        drawn.add_row(Text(STATES[finding.state], STYLES[finding.state]), Text(name, "bold"), Text(_shown(said)))
     return drawn
 
 

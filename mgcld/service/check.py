@@ -114,7 +114,7 @@ def source_finding(name: str, heard: Heard, live: bool, running: bool = False) -
     facts = {
         **heard.facts,
         "live": live,
-        "sample_rate": heard.facts.get("sample_rate", heard.sample_rate),
+        "sample_rate": heard.sample_rate or heard.facts.get("sample_rate"),
         "first_sound_seconds": _rounded(heard.first_seconds, 3),
         "sound_seconds": round(heard.sound_seconds, 2),
         "gaps": heard.gaps,

@@ -24,7 +24,7 @@ from untrained import trained
 
 from mgcld.cli.sheet import sheet
 from mgcld.cli.verdict import exit_code, plain, waited_for
-from mgcld.errors import CheckpointError, SourceError
+from mgcld.errors import CheckpointError, ConfigError, SourceError
 from mgcld.model.checkpoint import save_adapter
 from mgcld.service.findings import Finding
 
@@ -202,6 +202,12 @@ def test_what_is_wrong_is_told_in_full_below() -> None:
     assert "help: check the password" in text
     assert "not tried: it needs an adapter" in text
     assert "2 of 4 checks failed; exit code 66" in text
+
+
+def test_a_message_of_several_lines_stays_one() -> None:
+    wrong = Finding("source", "hum", error=ConfigError("sources.hum.a: wrong\nsources.hum.b: wrong", help="mend it"))
+    assert "a: wrong\nsources.hum.b: wrong\n" in shown(wrong)
+    assert "hum: " in shown(wrong)
 
 
 def test_digital_silence_is_told_as_such() -> None:
