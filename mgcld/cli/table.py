@@ -139,8 +139,13 @@ def _heard(row: Row, meta: Mapping[str, Any], narrow: int, hears: int) -> list[l
 
 
 def _window(row: Row) -> list[Text]:
-    dropped = Text(f"{row.drops} dropped" if row.drops else "", "red")
-    return [Text(line.clock(row.header["t_start_ns"])), Text(line.latency(row.header)), dropped]
+    return [Text(line.clock(row.header["t_start_ns"])), Text(line.latency(row.header)), Text(_missing(row), "red")]
+
+
+def _missing(row: Row) -> str:
+    """Windows without a spool; sound with one."""
+    lost = row.health.get("lost_seconds", 0.0)
+    return f"{row.drops} dropped" if row.drops else f"{lost:.1f} s lost" if lost else ""
 
 
 def _level(header: Mapping[str, Any], width: int) -> list[Text]:
