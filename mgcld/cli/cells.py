@@ -71,10 +71,16 @@ def _trouble(health: Mapping[str, Any], width: int, lines: int) -> list[Text]:
 
 
 def _window(row: Row) -> list[Text]:
-    dropped = Text(f"{row.drops} dropped" if row.drops else "", "red")
+    dropped = Text(_missing(row), "red")
     behind = row.health.get("backlog_seconds") or 0.0
     late = Text(f"{behind:.0f} s late", "yellow") if behind >= LATE_SECONDS else Text(line.latency(row.header))
     return [Text(line.clock(row.header["t_start_ns"])), late, dropped]
+
+
+def _missing(row: Row) -> str:
+    """Windows without a spool; sound with one."""
+    lost = row.health.get("lost_seconds", 0.0)
+    return f"{row.drops} dropped" if row.drops else f"{lost:.1f} s lost" if lost else ""
 
 
 def _level(row: Row, width: int) -> list[Text]:

@@ -180,6 +180,11 @@ def test_drops_add_up_until_the_daemon_says_better() -> None:
     assert "9 dropped" in screen(prob(dropped_windows=2), health(drops=9))
 
 
+def test_sound_that_a_spool_lost_is_told() -> None:
+    assert "12.3 s lost" in screen(prob(), health(lost_seconds=12.34, backlog_seconds=7.0))
+    assert "lost" not in screen(prob(), health(backlog_seconds=7.0))
+
+
 def test_a_class_is_green_from_its_own_threshold_on() -> None:
     green = "\x1b[1;32m"
     quiet = prob(top=[("siren", 0.6)])
