@@ -125,6 +125,10 @@ def _see_that_none_is_held(
     if not held:
         return
     instead = [source.name for source in sources if source.card == held[0].number and not source.monitor]
-    hint = f"name the sound server's source: {instead[0]}" if instead else "end the program that holds it"
-    message = f"{held[0].stable} is there, but its input cannot be opened"
+    hint = (
+        f"name the sound server's source: {instead[0]}"
+        if instead
+        else "end the program that holds it, if it has an input"
+    )
+    message = f"{held[0].stable} is there, but no input of it can be opened"
     raise SourceError(message, reason="refused", help=hint)
