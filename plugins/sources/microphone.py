@@ -11,11 +11,11 @@ import numpy as np
 from mgcld.data import AudioBlock
 from mgcld.errors import ConfigError, SourceError
 
-from . import _alsa, _inputs, _opening, _portaudio, _pulse
-from ._ear import Chunk, Ear
-from ._finder import BACK, Finder
-from ._layout import Mix, checked
-from ._line import Line
+from ._mic import alsa, inputs, opening, portaudio, pulse
+from ._mic.ear import Chunk, Ear
+from ._mic.finder import BACK, Finder
+from ._mic.layout import Mix, checked
+from ._mic.line import Line
 
 ROOT = Path("/")
 """Where the kernel shows its sound cards, in proc, sys and dev."""
@@ -66,7 +66,7 @@ class MicrophoneSource:
         """
         if sample_rate is not None and not RATES[0] <= sample_rate <= RATES[1]:
             raise ConfigError(f"sample_rate cannot be {sample_rate}", help="leave it out: the device's own is taken")
-        self._wanted = _opening.Wanted(channels, checked(channels, mix), sample_rate, BLOCK_SECONDS)
+        self._wanted = opening.Wanted(channels, checked(channels, mix), sample_rate, BLOCK_SECONDS)
         self._finder = Finder(device, ROOT)
         self._device = device
         self._facts: Mapping[str, Any] = {}
@@ -77,27 +77,27 @@ class MicrophoneSource:
         return {"device": address.partition(":")[2].strip() or "default"}
 
     @staticmethod
-    def devices() -> list[_inputs.Input]:
+    def devices() -> list[inputs.Input]:
         """Everything that can be listened to.
 
         Raises:
             SourceError: PortAudio is not installed.
         """
-        devices = _portaudio.devices()
-        server = _pulse.server()
+        devices = portaudio.devices()
+        server = pulse.server()
         if server is None:
-            return _inputs.inputs(devices, _alsa.cards(ROOT), [], "")
+            return inputs.inputs(devices, alsa.cards(ROOT), [], "")
         try:
-            return _inputs.inputs(devices, _alsa.cards(ROOT), server.sources(), server.default())
-        except _pulse.ServerGone as error:
+            return inputs.inputs(devices, alsa.cards(ROOT), server.sources(), server.default())
+        except pulse.ServerGone as error:
             raise SourceError("the sound server does not answer", help="restart it") from error
         finally:
             server.close()
 
     @staticmethod
-    def rates(device: _inputs.Input) -> tuple[int, ...]:
+    def rates(device: inputs.Input) -> tuple[int, ...]:
         """The rates (Hz) at which it can be opened as it is; a sound server would convert to any other."""
-        return (device.sample_rate,) if device.source else _portaudio.rates_of(device.device)
+        return (device.sample_rate,) if device.source else portaudio.rates_of(device.device)
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -119,7 +119,7 @@ class MicrophoneSource:
             SourceError: the device is absent, in use, does not take what is wanted, or falls silent.
         """
         ear = Ear(QUEUE_BLOCKS)
-        with _opening.opened(self._finder, self._wanted, ROOT, ear.hear) as line:
+        with opening.opened(self._finder, self._wanted, ROOT, ear.hear) as line:
             self._opened(line)
             chunk, waited, patience = None, 0.0, FIRST_SECONDS
             while True:

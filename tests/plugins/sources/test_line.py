@@ -3,13 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mgcld_plugins.sources import _alsa, _line
-from mgcld_plugins.sources._ear import Chunk
-from mgcld_plugins.sources._finder import Hold
-from mgcld_plugins.sources._inputs import Input
-from mgcld_plugins.sources._layout import Layout
-from mgcld_plugins.sources._portaudio import Device
-from mgcld_plugins.sources._pulse import Source
+from mgcld_plugins.sources._mic import alsa, line
+from mgcld_plugins.sources._mic.ear import Chunk
+from mgcld_plugins.sources._mic.finder import Hold
+from mgcld_plugins.sources._mic.inputs import Input
+from mgcld_plugins.sources._mic.layout import Layout
+from mgcld_plugins.sources._mic.portaudio import Device
+from mgcld_plugins.sources._mic.pulse import Source
 from sound_cards import SoundCards
 
 from mgcld.errors import SourceError
@@ -29,8 +29,8 @@ class Stream:
     active: bool = True
 
 
-def line(hold: Hold, root: Path = Path("/nowhere")) -> _line.Line:
-    return _line.Line(Stream(), SNOWBALL, Layout(1, (1,)), hold, None, root)
+def line(hold: Hold, root: Path = Path("/nowhere")) -> line.Line:
+    return line.Line(Stream(), SNOWBALL, Layout(1, (1,)), hold, None, root)
 
 
 def chunk(age: float, slip: float) -> Chunk:
@@ -57,10 +57,10 @@ def test_sound_that_was_lost_on_its_way_is_noticed(hold: Hold, age: float, slip:
 def test_a_card_that_was_exchanged_is_noticed_while_portaudio_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_line, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(line, "LOOK_SECONDS", 0.0)
     system = SoundCards(tmp_path / "root")
     system.plug(1, "Mic", "Cheap Mic", "1-2", "1b3f:2008")
-    open_line = line(Hold(card=_alsa.cards(system.root)[1]), system.root)
+    open_line = line(Hold(card=alsa.cards(system.root)[1]), system.root)
     open_line.check()
     system.unplug(1)
     system.plug(1, "Mic", "Cheap Mic", "1-3", "1b3f:2008")  # a twin, in the next port

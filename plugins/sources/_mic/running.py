@@ -9,8 +9,8 @@ from typing import Any
 
 from mgcld.errors import SourceError
 
-from . import _portaudio
-from ._portaudio import Device
+from . import portaudio
+from .portaudio import Device
 
 CLOSE_SECONDS = 1.0
 """A stream that takes longer to close is left to close when it can."""
@@ -36,9 +36,9 @@ def opened(order: Order, callback: Callable[..., None]) -> Iterator[Any]:
     Raises:
         SourceError: the device cannot be opened.
     """
-    with _portaudio.lock:
+    with portaudio.lock:
         stream = _started(order, callback)
-        _portaudio.running.add(stream)
+        portaudio.running.add(stream)
     try:
         yield stream
     finally:
@@ -50,11 +50,11 @@ def opened(order: Order, callback: Callable[..., None]) -> Iterator[Any]:
 
 def _close(stream: Any) -> None:
     stream.close()
-    _portaudio.running.discard(stream)
+    portaudio.running.discard(stream)
 
 
 def _started(order: Order, callback: Callable[..., None]) -> Any:
-    sounddevice = _portaudio.library()
+    sounddevice = portaudio.library()
 
     def hear(samples: Any, count: int, times: Any, status: Any) -> None:
         callback(samples, count / order.sample_rate, times, status)
@@ -100,7 +100,7 @@ def _told(order: Order) -> Iterator[None]:
 
 
 def _explained(device: Device, error: Exception) -> SourceError:
-    if _portaudio.UNAVAILABLE in error.args:
+    if portaudio.UNAVAILABLE in error.args:
         hint = "another program holds the device: end it, or name the sound server's source (see `mgcld devices`)"
         return SourceError(f"microphone {device.name}: in use", reason="refused", help=hint)
     hint = "look whether another program can record from it; `mgcld devices` lists what there is"

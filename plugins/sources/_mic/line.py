@@ -6,11 +6,11 @@ from typing import Any
 
 from mgcld.errors import SourceError
 
-from . import _alsa, _pulse
-from ._ear import Chunk
-from ._finder import BACK, Hold
-from ._inputs import Input
-from ._layout import Layout
+from . import alsa, pulse
+from .ear import Chunk
+from .finder import BACK, Hold
+from .inputs import Input
+from .layout import Layout
 
 KEPT_BYTES = 4 * 1024 * 1024
 """PulseAudio keeps so much for a listener who is late, and loses the rest."""
@@ -27,7 +27,7 @@ class Line:
     """A running stream, with what it hears."""
 
     def __init__(
-        self, stream: Any, choice: Input, layout: Layout, hold: Hold, server: _pulse.Server | None, root: Path
+        self, stream: Any, choice: Input, layout: Layout, hold: Hold, server: pulse.Server | None, root: Path
     ) -> None:
         self.layout = layout
         self.sample_rate = round(stream.samplerate)
@@ -75,7 +75,7 @@ class Line:
             raise SourceError(f"microphone {self.hold.name} has gone", reason="absent", help=BACK)
         if self.hold.card is not None and time.monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = time.monotonic()
-            if not self.hold.card.is_still(_alsa.cards(self._root).get(self.hold.card.number)):
+            if not self.hold.card.is_still(alsa.cards(self._root).get(self.hold.card.number)):
                 raise SourceError(f"microphone {self.hold.name} has gone", reason="absent", help=BACK)
 
     def has_lost(self, chunk: Chunk) -> bool:
@@ -92,6 +92,6 @@ class Line:
     def _same_source(self) -> bool:
         try:
             ours = self._server.listeners().get(self.hold.stream) if self._server else None
-        except _pulse.ServerGone:
+        except pulse.ServerGone:
             return False
         return ours is not None and self.hold.source is not None and ours.source == self.hold.source.index

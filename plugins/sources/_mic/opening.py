@@ -9,12 +9,12 @@ from pathlib import Path
 
 from mgcld.errors import SourceError
 
-from . import _alsa, _portaudio, _pulse, _stream
-from ._finder import BACK, Finder, Hold
-from ._inputs import Input
-from ._layout import Layout, layouts
-from ._line import Line
-from ._stream import Order
+from . import alsa, portaudio, pulse, running
+from .finder import BACK, Finder, Hold
+from .inputs import Input
+from .layout import Layout, layouts
+from .line import Line
+from .running import Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def opened(finder: Finder, wanted: Wanted, root: Path, callback: Callable[..., N
         SourceError: it is absent, in use, or does not take what is wanted.
     """
     with contextlib.ExitStack() as stack:
-        with _portaudio.lock:
+        with portaudio.lock:
             line = _opened(finder, wanted, root, callback, stack)
         yield line
 
@@ -44,7 +44,7 @@ def opened(finder: Finder, wanted: Wanted, root: Path, callback: Callable[..., N
 def _opened(
     finder: Finder, wanted: Wanted, root: Path, callback: Callable[..., None], stack: contextlib.ExitStack
 ) -> Line:
-    server = _pulse.server()
+    server = pulse.server()
     if server:
         stack.callback(server.close)
     try:
@@ -53,7 +53,7 @@ def _opened(
             trial = contextlib.ExitStack()
             with trial:
                 before = set(server.listeners()) if server else set()
-                stream = trial.enter_context(_stream.opened(_order(choice, layout, wanted), callback))
+                stream = trial.enter_context(running.opened(_order(choice, layout, wanted), callback))
                 hold = _hold(server, before, choice, root)
                 _see_that_it_is(choice, hold, sure=choice.is_source or finder.pinned)
                 if hold.channels_true or layout.downmix:
@@ -61,15 +61,15 @@ def _opened(
                     line = Line(stream, choice, layout, hold, server, root)
                     line.narrowed = finder.fix(choice, hold)
                     return line
-    except _pulse.ServerGone as error:
+    except pulse.ServerGone as error:
         raise SourceError("the sound server does not answer", reason="absent", help=BACK) from error
     hint = "name the card itself instead of the sound server's source, or leave out `mix` and `channels`"
     raise SourceError(f"the sound server mixes the channels of {choice.stable}", reason="codec", help=hint)
 
 
 def _order(choice: Input, layout: Layout, wanted: Wanted) -> Order:
-    wishes = (wanted.sample_rate,) if wanted.sample_rate else (choice.sample_rate, *_portaudio.RATES)
-    rate = _portaudio.rate_of(choice.device, layout.opened, wishes)
+    wishes = (wanted.sample_rate,) if wanted.sample_rate else (choice.sample_rate, *portaudio.RATES)
+    rate = portaudio.rate_of(choice.device, layout.opened, wishes)
     if rate is None:
         raise _wrong_rate(choice, layout, wanted)
     source = choice.source.name if choice.source else None
@@ -77,15 +77,15 @@ def _order(choice: Input, layout: Layout, wanted: Wanted) -> Order:
 
 
 def _wrong_rate(choice: Input, layout: Layout, wanted: Wanted) -> SourceError:
-    rates = ", ".join(map(str, _portaudio.rates_of(choice.device)))
+    rates = ", ".join(map(str, portaudio.rates_of(choice.device)))
     asked = f"{wanted.sample_rate} Hz" if wanted.sample_rate else f"{layout.opened} channels at any rate"
     hint = f"leave out `sample_rate` and `channels`; rates that it takes: {rates}"
     return SourceError(f"microphone {choice.stable} does not take {asked}", reason="codec", help=hint)
 
 
-def _hold(server: _pulse.Server | None, before: set[int], choice: Input, root: Path) -> Hold:
+def _hold(server: pulse.Server | None, before: set[int], choice: Input, root: Path) -> Hold:
     """What the stream that has just been opened hears."""
-    numbers = _alsa.hardware(choice.device.name)
+    numbers = alsa.hardware(choice.device.name)
     listeners = server.listeners() if server and not numbers else {}
     new = [index for index in listeners if index not in before]
     if server and new:
@@ -93,8 +93,8 @@ def _hold(server: _pulse.Server | None, before: set[int], choice: Input, root: P
         source = next((each for each in server.sources() if each.index == listener.source), None)
         true = source is not None and listener.channels == source.channels
         return Hold(source=source, stream=new[0], channels_true=true)
-    holders = {numbers[0]} if numbers else _alsa.held_by(root, {os.getpid(), threading.get_native_id()})
-    return Hold(card=_alsa.cards(root).get(holders.pop()) if len(holders) == 1 else None)
+    holders = {numbers[0]} if numbers else alsa.held_by(root, {os.getpid(), threading.get_native_id()})
+    return Hold(card=alsa.cards(root).get(holders.pop()) if len(holders) == 1 else None)
 
 
 def _see_that_it_is(choice: Input, hold: Hold, *, sure: bool) -> None:
