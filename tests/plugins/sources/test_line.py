@@ -8,6 +8,7 @@ from mgcld_plugins.sources._mic.ear import Chunk
 from mgcld_plugins.sources._mic.finder import Hold
 from mgcld_plugins.sources._mic.inputs import Input
 from mgcld_plugins.sources._mic.layout import Layout
+from mgcld_plugins.sources._mic.line import Line
 from mgcld_plugins.sources._mic.portaudio import Device
 from mgcld_plugins.sources._mic.pulse import Source
 from sound_cards import SoundCards
@@ -29,8 +30,8 @@ class Stream:
     active: bool = True
 
 
-def line(hold: Hold, root: Path = Path("/nowhere")) -> line.Line:
-    return line.Line(Stream(), SNOWBALL, Layout(1, (1,)), hold, None, root)
+def running(hold: Hold, root: Path = Path("/nowhere")) -> Line:
+    return Line(Stream(), SNOWBALL, Layout(1, (1,)), hold, None, root)
 
 
 def chunk(age: float, slip: float) -> Chunk:
@@ -51,7 +52,7 @@ def chunk(age: float, slip: float) -> Chunk:
     ],
 )
 def test_sound_that_was_lost_on_its_way_is_noticed(hold: Hold, age: float, slip: float, lost: bool) -> None:
-    assert line(hold).has_lost(chunk(age, slip)) is lost
+    assert running(hold).has_lost(chunk(age, slip)) is lost
 
 
 def test_a_card_that_was_exchanged_is_noticed_while_portaudio_goes_on(
@@ -60,7 +61,7 @@ def test_a_card_that_was_exchanged_is_noticed_while_portaudio_goes_on(
     monkeypatch.setattr(line, "LOOK_SECONDS", 0.0)
     system = SoundCards(tmp_path / "root")
     system.plug(1, "Mic", "Cheap Mic", "1-2", "1b3f:2008")
-    open_line = line(Hold(card=alsa.cards(system.root)[1]), system.root)
+    open_line = running(Hold(card=alsa.cards(system.root)[1]), system.root)
     open_line.check()
     system.unplug(1)
     system.plug(1, "Mic", "Cheap Mic", "1-3", "1b3f:2008")  # a twin, in the next port
