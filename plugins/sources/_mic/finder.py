@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mgcld.errors import SourceError
 
-from . import _alsa, _inputs, _portaudio, _pulse
-from ._inputs import Input
+from . import alsa, inputs, portaudio, pulse
+from .inputs import Input
 
 RESCAN_SECONDS = 10.0
 """While nothing changes that can be seen cheaply, PortAudio looks for devices only so often."""
@@ -22,8 +22,8 @@ BACK = "it is opened when it is back; to listen to another, name that in the con
 class Hold:
     """What an open stream hears: a card, or a source of the sound server, or neither is known."""
 
-    card: _alsa.Card | None = None
-    source: _pulse.Source | None = None
+    card: alsa.Card | None = None
+    source: pulse.Source | None = None
     stream: int = -1
     """The sound server's index of our stream."""
     channels_true: bool = True
@@ -52,7 +52,7 @@ class Finder:
         """A wish that might mean another device some day has been fixed to the one that it meant."""
         return self._pin is not None
 
-    def find(self, server: _pulse.Server | None) -> Input:
+    def find(self, server: pulse.Server | None) -> Input:
         """What to open now.
 
         Raises:
@@ -61,18 +61,18 @@ class Finder:
         """
         sources = server.sources() if server else []
         default = os.environ.get("PULSE_SOURCE") or (server.default() if server else "")
-        worth_it = self._worth_a_scan((_alsa.listing(self._root), [each.name for each in sources], default))
+        worth_it = self._worth_a_scan((alsa.listing(self._root), [each.name for each in sources], default))
         if self._missed and not worth_it:
             raise SourceError(str(self._missed), reason=self._missed.reason, help=self._missed.help)
         self._scanned = time.monotonic()
-        _portaudio.rescan(_alsa.listing(self._root))
-        cards = _alsa.cards(self._root)
-        known = _inputs.inputs(_portaudio.devices(), cards, sources, default)
+        portaudio.rescan(alsa.listing(self._root))
+        cards = alsa.cards(self._root)
+        known = inputs.inputs(portaudio.devices(), cards, sources, default)
         self._missed = None
         try:
             if self._pin:
                 return self._again(*self._pin, known, cards, sources)
-            return _inputs.chosen(self._wish, known)
+            return inputs.chosen(self._wish, known)
         except SourceError as error:
             _see_that_none_is_held(self._pin[0].stable if self._pin else self._wish, known, cards, sources)
             self._missed = error
@@ -80,7 +80,7 @@ class Finder:
 
     def fix(self, choice: Input, hold: Hold) -> bool:
         """It has been opened, and hears this. True where the wish is from now on narrower than it was written."""
-        if self._pin is not None or _inputs.is_identity(self._wish, choice):
+        if self._pin is not None or inputs.is_identity(self._wish, choice):
             return False
         self._pin = choice, hold
         return True
@@ -96,11 +96,11 @@ class Finder:
         first: Input,
         hold: Hold,
         known: Sequence[Input],
-        cards: Mapping[int, _alsa.Card],
-        sources: Sequence[_pulse.Source],
+        cards: Mapping[int, alsa.Card],
+        sources: Sequence[pulse.Source],
     ) -> Input:
         if first.card:
-            return _inputs.chosen(first.stable, known)
+            return inputs.chosen(first.stable, known)
         ways = [each for each in known if each.device.name == first.device.name and not each.is_source]
         source = next((each for each in sources if hold.source and each.name == hold.source.name), None)
         card = next((each for each in cards.values() if hold.card and each.stable == hold.card.stable), None)
@@ -113,7 +113,7 @@ class Finder:
 
 
 def _see_that_none_is_held(
-    wish: str, known: Sequence[Input], cards: Mapping[int, _alsa.Card], sources: Sequence[_pulse.Source]
+    wish: str, known: Sequence[Input], cards: Mapping[int, alsa.Card], sources: Sequence[pulse.Source]
 ) -> None:
     """PortAudio does not list the inputs of a card that another program holds: it is not absent.
 
@@ -121,10 +121,14 @@ def _see_that_none_is_held(
         SourceError: refused: that is so.
     """
     offered = {each.card.number for each in known if each.card}
-    held = [card for card in cards.values() if _inputs.is_called(wish, card.names) and card.number not in offered]
+    held = [card for card in cards.values() if inputs.is_called(wish, card.names) and card.number not in offered]
     if not held:
         return
     instead = [source.name for source in sources if source.card == held[0].number and not source.monitor]
-    hint = f"name the sound server's source: {instead[0]}" if instead else "end the program that holds it"
-    message = f"{held[0].stable} is there, but its input cannot be opened"
+    hint = (
+        f"name the sound server's source: {instead[0]}"
+        if instead
+        else "end the program that holds it, if it has an input"
+    )
+    message = f"{held[0].stable} is there, but no input of it can be opened"
     raise SourceError(message, reason="refused", help=hint)
