@@ -66,6 +66,16 @@ class Describing(Protocol):
 
 
 @runtime_checkable
+class Choosing(Protocol):
+    """A source that chose at its first opening what it means from then on, as the device that was the default."""
+
+    @property
+    def chosen(self) -> Mapping[str, Any]:
+        """Options, as JSON, with which another object of its class would mean the same; empty before it chose."""
+        ...
+
+
+@runtime_checkable
 class Patient(Protocol):
     """A source that may rightly be without sound for longer than most, as one that comes in long pieces."""
 

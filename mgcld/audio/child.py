@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 from mgcld.audio import frames
 from mgcld.audio.closing import closing
 from mgcld.errors import SourceError
-from mgcld.interfaces import Describing, Openable
+from mgcld.interfaces import Choosing, Describing, Openable
 
 PATH = "path:"
 """JSON knows no paths: they travel as text behind this."""
@@ -110,7 +110,7 @@ def open_once(source: Openable, teller: Teller) -> None:
                 facts = source.facts if isinstance(source, Describing) else {}
                 if facts != told:
                     told = dict(facts)
-                    teller.tell(frames.Facts(told))
+                    teller.tell(frames.Facts(told, dict(source.chosen) if isinstance(source, Choosing) else {}))
                 teller.tell(block)
         teller.tell(frames.Ended())
     except SourceError as error:

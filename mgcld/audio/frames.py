@@ -55,6 +55,8 @@ class Facts:
     """What the source says of what it has opened."""
 
     facts: dict[str, Any] = field(default_factory=dict)
+    chosen: dict[str, Any] = field(default_factory=dict)
+    """Options of the next process, if there must be one, so that it opens the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class Decoder:
 
 def _record(kind: type[Record], payload: bytes) -> Record:
     try:
-        return _block(payload) if kind is AudioBlock else _from_json(kind, json.loads(payload))
+        return _block(payload) if kind is AudioBlock else _from_json(kind, json.loads(payload, parse_constant=_none))
     except (ValueError, TypeError, KeyError, struct.error, RecursionError) as error:
         raise FrameError(f"a frame makes no sense: {error}") from error
 
@@ -144,9 +146,13 @@ def _from_json(kind: type[Record], fields: Any) -> Record:
         raise ValueError("a fault of no reason")
     if isinstance(record, Note) and not (isinstance(record.level, int) and _texts(record.text)):
         raise ValueError("a note of no level or text")
-    if isinstance(record, Facts) and not isinstance(record.facts, dict):
+    if isinstance(record, Facts) and not (isinstance(record.facts, dict) and isinstance(record.chosen, dict)):
         raise ValueError("facts are a mapping")
     return cast(Record, record)
+
+
+def _none(constant: str) -> None:
+    """NaN and the infinities are no JSON for those who will read these facts."""
 
 
 def _texts(*values: object) -> bool:

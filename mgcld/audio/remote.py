@@ -44,8 +44,9 @@ class RemoteSource:
         Raises:
             ConfigError: an option cannot be handed to another process.
         """
+        self._target, self._options = target, dict(options)
         try:
-            self._order = child.order(target, options)
+            child.order(target, options)
         except TypeError as error:
             hint = "options of a live source are text, numbers, paths, lists and mappings"
             raise ConfigError(f"sources.{name}: {error}", help=hint) from error
@@ -53,6 +54,7 @@ class RemoteSource:
         self._name = name
         self._process: CaptureProcess | None = None
         self._openings = 0
+        self._chosen: Mapping[str, Any] = {}
         self._log = LimitedLog(logger, name, Limit(LINES_A_MINUTE, 60))
         self._errors = b""
         self.facts: Mapping[str, Any] = {}
@@ -94,7 +96,8 @@ class RemoteSource:
         if self._openings >= MOST_OPENINGS:
             self.close()
         if self._process is None:
-            self._process, self._errors = CaptureProcess(self._name, self._order), b""
+            order = child.order(self._target, {**self._options, **self._chosen})
+            self._process, self._errors = CaptureProcess(self._name, order), b""
         self._openings += 1
         self._process.go()
         return self._process
@@ -119,7 +122,7 @@ class RemoteSource:
         if isinstance(record, frames.Fault):
             raise SourceError(redacted(record.message), reason=record.reason, help=redacted(record.help))
         if isinstance(record, frames.Facts):
-            self.facts = _shown(record.facts)
+            self.facts, self._chosen = _shown(record.facts), record.chosen
         elif isinstance(record, frames.Note):
             self._log.say(record.level, _line(record.text))
 

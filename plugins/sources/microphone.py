@@ -108,6 +108,11 @@ class MicrophoneSource:
         """
         return self._facts
 
+    @property
+    def chosen(self) -> Mapping[str, Any]:
+        """The device that was opened first: whoever goes on instead opens the same."""
+        return {"device": self._facts["device"]} if self._facts else {}
+
     def blocks(self) -> Iterator[AudioBlock]:
         """Open the device, then yield until it fails; an empty block tells that nothing has come yet.
 

@@ -46,6 +46,10 @@ class Rough:
     def facts(self) -> dict[str, Any]:
         return {"openings": self._openings, "pid": os.getpid(), "path": self._path, **self._options}
 
+    @property
+    def chosen(self) -> dict[str, Any]:
+        return {"options": {**self._options, "first": self._options.get("first", os.getpid())}}
+
     def blocks(self) -> Iterator[AudioBlock]:
         self._openings += 1
         yield from getattr(self, self._way)()

@@ -1,4 +1,5 @@
 import json
+import math
 import struct
 import zlib
 
@@ -131,6 +132,7 @@ def test_no_length_makes_it_wait_for_ever() -> None:
 
 
 def test_facts_are_json_whatever_they_are() -> None:
-    (facts,) = Decoder().feed(encode(Facts({"path": object, "rate": 8000})))
+    (facts,) = Decoder().feed(encode(Facts({"path": object, "rate": 8000, "offset": [math.nan, -math.inf]})))
     assert isinstance(facts, Facts)
-    assert json.loads(json.dumps(facts.facts))["rate"] == 8000
+    told = json.loads(json.dumps(facts.facts, allow_nan=False))
+    assert (told["rate"], told["offset"]) == (8000, [None, None])

@@ -133,6 +133,19 @@ def test_a_crash_is_told_with_its_last_words(rough: RemoteSource) -> None:
     assert rough.pid is None
 
 
+@way("crashes")
+def test_the_next_process_is_told_what_the_first_one_chose(rough: RemoteSource) -> None:
+    told = []
+    for _ in range(3):
+        with pytest.raises(SourceError):
+            list(sound(rough))
+        told.append((rough.facts["pid"], rough.facts.get("first")))
+    first = told[0][0]
+    assert told[0] == (first, None)
+    assert [chosen for _, chosen in told[1:]] == [first, first]
+    assert len({pid for pid, _ in told}) == 3
+
+
 @way("breaks")
 def test_a_bug_in_a_source_is_told_and_its_traceback_logged(
     rough: RemoteSource, caplog: pytest.LogCaptureFixture
