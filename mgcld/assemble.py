@@ -1,7 +1,8 @@
 """Wishes in, objects out: the only module that turns names into parts."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ from mgcld import registry
 from mgcld.audio.capture import Capture
 from mgcld.audio.inbox import Inbox
 from mgcld.audio.remote import RemoteSource
-from mgcld.config import Config, Part, named_part, options_of
-from mgcld.errors import ConfigError
+from mgcld.audio.spool import Spool
+from mgcld.client import subscribe
+from mgcld.config import Config, Part, SpoolConfig, named_part, options_of
+from mgcld.errors import ConfigError, ReceiveTimeout
 from mgcld.evaluation.features import Ear, default_cache
-from mgcld.interfaces import AudioSource, Captioner, Encoder, Explainer, Openable, Sink
+from mgcld.interfaces import AudioSource, Captioner, Encoder, Explainer, Openable, Patient, Sink
 from mgcld.model.adapter import Adapter
 from mgcld.model.captions import Deadline
 from mgcld.model.checkpoint import adapter_hash, check_captioner, check_encoder, load_adapter
@@ -20,6 +23,7 @@ from mgcld.model.listen import Listener
 from mgcld.model.options import PRESETS, Mode
 from mgcld.model.recogniser import Recogniser
 from mgcld.service.address import bindable
+from mgcld.service.check import Checkup, ModelPlan
 from mgcld.service.daemon import Daemon
 from mgcld.service.engine import Engine
 from mgcld.service.notify import Notifier
@@ -30,6 +34,8 @@ from mgcld.training.train import Progress, Trainer
 
 WINDOW_SECONDS = 5.0
 """Of a new adapter."""
+ANSWER_SECONDS = 2.0
+"""A running mgcld says at once what it is."""
 
 
 def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
@@ -38,16 +44,16 @@ def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
     Raises:
         MgcldError: a part cannot be built, or the parts do not fit each other.
     """
-    bindable(config.publish.endpoint, insecure=config.publish.insecure)  # told before the model loads
+    publisher = _publisher(config)  # what is wrong with its address is told before the model loads
     sources = {name: build_source(name, part) for name, part in config.sources.items()}
+    spools = _spools(config.spool, [name for name, source in sources.items() if source.live])
     adapter = load_adapter(config.adapter)
-    captioner = config.captioner or named_part(adapter.provenance.captioner)
+    captioner = _captioner_of(config, adapter)
     listener = build_listener(config.encoder, captioner, Deadline(config.caption_seconds))
     check_encoder(adapter, listener.encoder)
     check_captioner(adapter, listener.captioner)
     sinks = {name: _build("sink", part, f"sinks.{name}") for name, part in config.sinks.items()}
     inbox = Inbox(config.inbox_windows)
-    publisher = Publisher(config.publish.endpoint, insecure=config.publish.insecure, beside=_beside())
     outlet = Outlet(Stamper(config.node), publisher, {**sinks, **views})
     short = adapter_hash(config.adapter)
     engine = Engine(Recogniser(listener, adapter), short, inbox, outlet, max_batch=config.max_batch)
@@ -67,9 +73,29 @@ def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
                 inbox=inbox,
                 on_status=lambda status: outlet.send(source_health(status)),
                 stall_seconds=config.stall_seconds,
+                spool=spools.get(name),
             )
             for name, source in sources.items()
         ],
+    )
+
+
+def build_checkup(config: Config) -> Checkup:
+    """Everything that `mgcld check` tries, nothing of it made yet."""
+    deadline = Deadline(config.caption_seconds)
+    return Checkup(
+        sources={name: partial(build_source, name, _hurried(part)) for name, part in config.sources.items()},
+        stall_seconds=config.stall_seconds,
+        model=ModelPlan(
+            path=config.adapter,
+            build_encoder=lambda: build_encoder(config.encoder),
+            build_listener=lambda encoder, adapter: _listener(encoder, _captioner_of(config, adapter), deadline),
+            hop_seconds=config.hop_seconds,
+            sources=len(config.sources),
+        ),
+        build_publisher=lambda: _publisher(config),
+        publishes_on=_publishes_on,
+        sinks={name: partial(_build, "sink", part, f"sinks.{name}") for name, part in config.sinks.items()},
     )
 
 
@@ -103,7 +129,8 @@ def build_source(name: str, part: Part) -> Openable:
     source: Openable = constructor(**checked)  # so that what it does not take is told now, not in its process
     if not source.live:
         return source
-    return RemoteSource(name, registry.target("source", part.type), checked)
+    patience = source.patience_seconds if isinstance(source, Patient) else 0.0
+    return RemoteSource(name, registry.target("source", part.type), checked, patience)
 
 
 def build_encoder(part: Part) -> Encoder:
@@ -185,6 +212,44 @@ def file_at_full_speed(path: Path) -> AudioSource:
     """A recording as training and `mgcld classify` read it."""
     source: AudioSource = registry.load("source", "file")(path=path, pace="max")
     return source
+
+
+def _hurried(part: Part) -> Part:
+    """A recording that is not waited for; any other source as it is."""
+    return part.model_copy(update={"pace": "max"}) if part.type == "file" else part
+
+
+def _publisher(config: Config) -> Publisher:
+    endpoint, insecure = config.publish.endpoint, config.publish.insecure
+    bindable(endpoint, insecure=insecure)
+    return Publisher(endpoint, insecure=insecure, beside=_beside())
+
+
+def _captioner_of(config: Config, adapter: Adapter) -> Part:
+    return config.captioner or named_part(adapter.provenance.captioner)
+
+
+def _publishes_on(endpoint: str) -> str | None:
+    """Which mgcld it is that publishes there; None if none does."""
+    try:
+        with subscribe(endpoint, ("meta",), timeout_seconds=ANSWER_SECONDS) as messages:
+            message = next(messages)
+    except (ReceiveTimeout, ConfigError):
+        return None
+    return f"a running mgcld (node {message.header.get('node')}, adapter {message.body.get('adapter')})"
+
+
+def _spools(wish: SpoolConfig | None, sources: Sequence[str]) -> dict[str, Spool]:
+    """Where each live source's audio waits, if it shall."""
+    if wish is None:
+        return {}
+    folder = wish.folder
+    if folder is None:
+        state = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+        if not state:
+            raise ConfigError("spool: no folder", help="write spool.folder; a service has one by its StateDirectory")
+        folder = Path(state) / "spool"
+    return {name: Spool(folder / name, max_bytes=round(wish.max_megabytes * 1e6)) for name in sources}
 
 
 def _beside() -> str | None:

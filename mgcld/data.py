@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Clock = Literal["adc", "rtcp", "arrival", "file"]
-Flag = Literal["silent", "clipped", "late", "partial"]
+Flag = Literal["silent", "clipped", "late", "partial", "clock_step"]
 State = Literal["connecting", "live", "stalled", "lost", "absent", "failed", "ended"]
 MessageKind = Literal["prob", "event", "health", "meta"]
 
@@ -53,6 +53,16 @@ class AudioBlock:
     """How far `captured_ns` may be off (nanoseconds)."""
     epoch: int = 0
     """Counts the openings of the source: a new epoch is always a gap."""
+    drift: float = 0.0
+    """By how much a sample lasts longer than `sample_rate` says (1e-6 is 1 ppm); sources leave it alone."""
+    clock_steps: int = 0
+    """Counts the leaps of the clock: `captured_ns` does not lead over one; sources leave it alone."""
+
+    def heard_ns(self, sample: int) -> int:
+        """When the sample of that index was heard, counted from this block (nanoseconds since the Unix epoch, UTC)."""
+        since = sample - self.first_sample
+        bent = round(since * self.drift * NANOSECONDS / self.sample_rate)
+        return self.captured_ns + nanoseconds(since, self.sample_rate) + bent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +78,7 @@ class Window:
     first_sample: int
     """Index of samples[0] in its epoch, at `sample_rate`."""
     epoch: int
-    """Counts the openings of the source."""
+    """Counts the openings of the source, and changes of its rate while it was open."""
     start_ns: int
     """When samples[0] was heard (nanoseconds since the Unix epoch, UTC)."""
     clock: Clock
@@ -78,7 +88,11 @@ class Window:
     valid_samples: int
     """How many samples were heard; fewer than the window only at the end of a file."""
     gap_samples: int | None
-    """Samples lost between the window before and this one, at `sample_rate`; None where nobody knows (a new epoch)."""
+    """Samples lost between the window before and this one, at `sample_rate`; None where nobody knows.
+
+    Within an epoch it is counted. Between epochs it is the time that passed, right to within the uncertainty of both
+    windows' clocks: known where that is small (`mgcld.audio.gaps.GOOD_NS`) and no clock leapt, else None.
+    """
     level_dbfs: float | None
     """Root mean square over the valid samples (dB relative to full scale); None is digital silence."""
     flags: frozenset[Flag] = frozenset()
@@ -89,6 +103,9 @@ class Window:
     """When the window was complete (nanoseconds, `time.monotonic_ns`)."""
     recording: Path | None = None
     """The shot's file that it was cut from; None in a stream."""
+    peak_dbfs: float | None = None
+    """Largest of the valid samples (dB relative to full scale, over 0 where resampling overshot); None is digital
+    silence."""
 
     @property
     def end_ns(self) -> int:
@@ -224,6 +241,11 @@ class SourceStatus:
     """Level of the newest window (dB relative to full scale); None is digital silence or nothing yet."""
     drops: int = 0
     """Windows thrown away so far because inference fell behind."""
+    backlog_seconds: float | None = None
+    """Sound in its spool of which not every window has gone out, that of the window in progress included; None without
+    a spool."""
+    lost_seconds: float = 0.0
+    """Sound that its spool had no room for, so far."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the source says of what it has opened: codec, rate and so on."""
     history: tuple[Transition, ...] = ()

@@ -66,6 +66,16 @@ class Describing(Protocol):
 
 
 @runtime_checkable
+class Patient(Protocol):
+    """A source that may rightly be without sound for longer than most, as one that comes in long pieces."""
+
+    @property
+    def patience_seconds(self) -> float:
+        """No sound for so long is no stall yet."""
+        ...
+
+
+@runtime_checkable
 class Encoder(Protocol):
     """A frozen audio-language model. Everything that the core knows of it is stated here.
 

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from mgcld.model.listen import Listener
 
 REQUIRE_ALL = os.environ.get("MGCLD_REQUIRE_ALL") == "1"
+FIRST = ("faults", "end_to_end", "evaluation")
+"""The folders whose files take longest: where several processes share the files, the last to end has a short one."""
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""For us and the programs that we start: the networks of tests are small, and a second thread mostly spins."""
 
 
 def _runs(*command: str) -> bool:
@@ -23,6 +28,10 @@ def _runs(*command: str) -> bool:
         return subprocess.run(command, capture_output=True, timeout=30).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
+
+
+def _has_openssl() -> bool:
+    return _runs("openssl", "version")
 
 
 def _has_portaudio() -> bool:
@@ -43,6 +52,7 @@ def _has_systemd() -> bool:
 
 
 SYSTEM: dict[str, Callable[[], bool]] = {
+    "openssl": _has_openssl,
     "portaudio": _has_portaudio,
     "pulseaudio": _has_pulseaudio,
     "rtsp-server": _has_rtsp_server,
@@ -51,7 +61,19 @@ SYSTEM: dict[str, Callable[[], bool]] = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, by name, what needs a system package that is absent; with MGCLD_REQUIRE_ALL=1 it runs and fails."""
+    """Long files first, if there are several of us; and what needs an absent system package is skipped."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=_rank)
+    _skip_what_is_absent(items)
+
+
+def _rank(item: pytest.Item) -> int:
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    return FIRST.index(folder) if folder in FIRST else len(FIRST)
+
+
+def _skip_what_is_absent(items: list[pytest.Item]) -> None:
+    """By name; with MGCLD_REQUIRE_ALL=1 it runs and fails."""
     here: dict[str, bool] = {}
     for item in items:
         for mark in item.iter_markers("system"):

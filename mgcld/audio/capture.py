@@ -1,6 +1,7 @@
 """One thread a source: it listens, cuts windows, puts them into the inbox, and comes back after every fault."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -8,15 +9,18 @@ from dataclasses import replace
 
 from mgcld.audio.backoff import Backoff
 from mgcld.audio.closing import closing
+from mgcld.audio.drain import Drain
 from mgcld.audio.health import Health
 from mgcld.audio.inbox import Inbox
 from mgcld.audio.limit import Limit, LimitedLog
 from mgcld.audio.pipeline import Pipeline
 from mgcld.audio.remote import RemoteSource
+from mgcld.audio.spool import Spool
 from mgcld.audio.watch import STALL_SECONDS, watch
+from mgcld.audio.windows import exact
 from mgcld.data import AudioBlock, SourceStatus, State, Window
 from mgcld.errors import Reason, SourceError
-from mgcld.interfaces import Describing, Openable
+from mgcld.interfaces import Describing, Openable, Patient
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +31,8 @@ STEP_SECONDS = 1.0
 LINES, LINES_SECONDS = 4, 900.0
 """A source that comes and goes writes at most so many lines of its losses into the log in so many seconds."""
 
+LATE_WINDOWS, LATE_SECONDS = 2, 10.0
+"""A live source's window that waited for the time of so many, and no less than so many seconds, is late."""
 
 STATES: dict[Reason, State] = {"absent": "absent", "timeout": "stalled", "slow": "stalled"}
 """What a source is between two openings, by why it is not live; for any other reason it is `lost`."""
@@ -37,6 +43,8 @@ class Capture:
 
     A live source that ends, fails, stalls or trickles is opened again, each time as a new epoch. The thread is a
     daemon: one that hangs in a driver does not keep the process from leaving.
+
+    With a spool a second thread makes the windows, in order and without dropping any, of what the first one keeps.
     """
 
     def __init__(
@@ -50,10 +58,11 @@ class Capture:
         inbox: Inbox,
         on_status: Callable[[SourceStatus], None] = lambda _: None,
         stall_seconds: float = STALL_SECONDS,
+        spool: Spool | None = None,
     ) -> None:
         """`on_status` is called at every change of the state, in the source's thread.
 
-        A live source without sound for `stall_seconds` is opened again.
+        A live source without sound for `stall_seconds` is opened again. The spool becomes the capture's own.
 
         Raises:
             ConfigError: the window or the hop is no whole number of samples.
@@ -68,13 +77,19 @@ class Capture:
             longest_seconds=max(window_seconds, hop_seconds),
             on_status=on_status,
             drops=lambda: inbox.dropped(name),
+            spool=self._spooled if spool is not None else None,
         )
         self._backoff = Backoff()
-        self._stall_seconds = stall_seconds
+        self._stall_seconds = max(stall_seconds, source.patience_seconds if isinstance(source, Patient) else 0.0)
         self._log = LimitedLog(logger, name, Limit(LINES, LINES_SECONDS))
-        self._epoch = -1
+        self._late_seconds = max(LATE_WINDOWS * window_seconds, LATE_SECONDS) if source.live else math.inf
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"capture-{name}", daemon=True)
+        self._drain = None if spool is None else self._drained(spool, exact(hop_seconds, sample_rate))
+        self._epoch = self._drain.last_epoch if self._drain is not None else -1
+        self._threads = [threading.Thread(target=self._run, args=[self._live], name=f"capture-{name}", daemon=True)]
+        if self._drain is not None:
+            work = [self._drain.run]
+            self._threads += [threading.Thread(target=self._run, args=work, name=f"drain-{name}", daemon=True)]
 
     @property
     def status(self) -> SourceStatus:
@@ -83,27 +98,48 @@ class Capture:
 
     def start(self) -> None:
         """Begin to listen; returns at once."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """Ask the thread to end; returns at once."""
+        """Ask the threads to end; returns at once."""
         self._stop.set()
 
     def join(self, timeout: float) -> bool:
-        """Wait for the thread, at most `timeout` seconds; True when it has ended (or never started)."""
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
+        """Wait for the threads, at most `timeout` seconds; True when they have ended (or never started)."""
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
-    def _run(self) -> None:
+    def _drained(self, spool: Spool, hop_samples: int) -> Drain:
+        drain = Drain(
+            self._name,
+            spool,
+            hop_samples=hop_samples,
+            cut=self._cut,
+            flush=lambda: self._pipeline.flush(partial=False),
+            send=self._send,
+            stop=self._stop,
+        )
+        self._inbox.call(self._name, drain.sent)
+        return drain
+
+    def _spooled(self) -> tuple[float, float]:
+        assert self._drain is not None
+        return self._drain.backlog_seconds, self._drain.lost_seconds
+
+    def _run(self, work: Callable[[], None]) -> None:
         try:
-            self._live()
+            work()
         except Exception as error:
             # Whatever it is, the source must not look alive when nobody listens to it any more.
+            self._stop.set()
             logger.exception("%s: its thread broke", self._name)
             self._health.turn("failed", error=SourceError(f"{type(error).__name__}", help="a bug: see the log"))
         finally:
-            if isinstance(self._source, RemoteSource):
+            if isinstance(self._source, RemoteSource) and work == self._live:
                 self._source.close()
 
     def _live(self) -> None:
@@ -131,7 +167,7 @@ class Capture:
 
     def _wait(self, fault: SourceError, took: float) -> None:
         seconds = self._backoff.next(fault.reason, took)
-        self._log.say(logging.WARNING, f"{fault}; again in {seconds:.0f} s")
+        self._log.say(logging.WARNING, f"{fault}; again in {seconds:.1f} s")
         self._health.turn(STATES.get(fault.reason, "lost"), error=fault, retry_in=seconds)
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._stop.wait(min(left, STEP_SECONDS)):
@@ -149,7 +185,9 @@ class Capture:
             # A fault in one source's code must not silence the others: keep the traceback, and try again.
             logger.exception("%s: the source broke", self._name)
             fault = SourceError(f"{type(error).__name__} in the source", help="a bug: the log holds the traceback")
-        if not self._stop.is_set():
+        if self._drain is not None:
+            self._drain.end_opening(self._epoch)
+        elif not self._stop.is_set():
             self._send(self._pipeline.flush(partial=fault is None and not self._source.live))
         return fault
 
@@ -167,24 +205,35 @@ class Capture:
                 seconds += len(block.samples) / block.sample_rate
                 watcher.heard(len(block.samples) / block.sample_rate)
                 self._health.heard(block)
-                self._send(self._pipeline.push(replace(block, epoch=self._epoch)))
+                self._keep(replace(block, epoch=self._epoch))
+            if isinstance(self._source, Describing):
+                self._health.opened(self._source.facts)
             if self._source.live:
                 watcher.check()
             self._health.look()
             if min(seconds, time.monotonic() - began) >= PROOF_SECONDS:
                 self._backoff.reset()
 
+    def _keep(self, block: AudioBlock) -> None:
+        if self._drain is not None:
+            self._drain.keep(block)
+        else:
+            self._send(self._cut(block))
+
+    def _cut(self, block: AudioBlock) -> list[Window]:
+        self._health.cutting(block)
+        return self._pipeline.push(block)
+
     def _opened(self, block: AudioBlock) -> None:
         self._log.say(logging.INFO, f"live, {block.sample_rate} Hz, clock {block.clock}")
-        if isinstance(self._source, Describing):
-            self._health.opened(self._source.facts)
         self._health.turn("live")
 
     def _send(self, windows: list[Window]) -> None:
         for window in windows:
             self._health.cut(window)
-            ready = replace(window, ready_ns=time.monotonic_ns())
-            self._inbox.put(ready, wait=not self._source.live, stop=self._stop)
+            ready = window if window.ready_ns else replace(window, ready_ns=time.monotonic_ns())
+            wait = self._drain is not None or not self._source.live
+            self._inbox.put(ready, wait=wait, stop=self._stop, late_seconds=self._late_seconds)
 
 
 def windows_of(

@@ -103,6 +103,7 @@ class Log(logging.Handler):
 def open_once(source: Openable, teller: Teller) -> None:
     """One opening, told from its beginning to its end."""
     told: Mapping[str, Any] = {}
+    teller.tell(frames.Begun())
     try:
         with closing(source.blocks()) as blocks:
             for block in blocks:

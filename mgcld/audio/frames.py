@@ -1,6 +1,6 @@
 """What a capture process tells its parent: records as bytes, whole or not at all.
 
-A frame is `MG`, kind, length, CRC-32 of the payload, payload. Everything but sound is JSON, so that nothing that a
+A frame is `MG`, kind, length, CRC-32 of the payload (and of its kind), payload. Everything but sound is JSON, so that nothing that a
 broken process writes can do more than be refused.
 """
 
@@ -32,6 +32,11 @@ class FrameError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """The process has started, and begins to open its source."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """The opening has failed; the process stays and may be told to open again."""
 
@@ -60,14 +65,15 @@ class Note:
     text: str
 
 
-Record: TypeAlias = AudioBlock | Fault | Ended | Facts | Note
-KINDS: tuple[type[Record], ...] = (AudioBlock, Fault, Ended, Facts, Note)
+Record: TypeAlias = AudioBlock | Begun | Fault | Ended | Facts | Note
+KINDS: tuple[type[Record], ...] = (AudioBlock, Fault, Ended, Facts, Note, Begun)
 
 
 def encode(record: Record) -> bytes:
     """One frame."""
     payload = _block_bytes(record) if isinstance(record, AudioBlock) else _json_bytes(record)
-    return HEAD.pack(MAGIC, KINDS.index(type(record)), len(payload), zlib.crc32(payload)) + payload
+    kind = KINDS.index(type(record))
+    return HEAD.pack(MAGIC, kind, len(payload), zlib.crc32(payload, kind)) + payload
 
 
 class Decoder:
@@ -102,7 +108,7 @@ class Decoder:
             return None
         payload = bytes(self._buffer[HEAD.size : end])
         del self._buffer[:end]
-        if zlib.crc32(payload) != check:
+        if zlib.crc32(payload, kind) != check:
             raise FrameError("a frame is damaged")
         return _record(KINDS[kind], payload)
 
@@ -128,7 +134,7 @@ def _block(payload: bytes) -> AudioBlock:
     return AudioBlock(samples, sample_rate, first_sample, captured_ns, CLOCKS[clock], uncertainty_ns, epoch)
 
 
-def _json_bytes(record: Fault | Ended | Facts | Note) -> bytes:
+def _json_bytes(record: Begun | Fault | Ended | Facts | Note) -> bytes:
     return json.dumps({name: getattr(record, name) for name in record.__slots__}, default=str).encode()
 
 

@@ -38,15 +38,18 @@ class Health:
         longest_seconds: float,
         on_status: Callable[[SourceStatus], None],
         drops: Callable[[], int] = lambda: 0,
+        spool: Callable[[], tuple[float, float]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`on_status` is called at each change of state, alarm or hint, in the thread that makes it.
 
         longest_seconds: of a window and of a hop, the longer. drops: tells the windows thrown away so far.
+        spool: tells the seconds that wait there, and those that it lost.
         """
         self._live = live
         self._on_status = on_status
         self._drops = drops
+        self._spool = spool
         self._clock = clock
         self._lock = threading.Lock()
         now_ns = time.time_ns()
@@ -107,6 +110,10 @@ class Health:
             if self._heard and self._heard[-1][0] == second:
                 size += self._heard.pop()[1]
             self._heard.append((second, size))
+
+    def cutting(self, block: AudioBlock) -> None:
+        """Windows are going to be made of it."""
+        with self._lock:
             self._troubles.heard(block)
 
     def opened(self, facts: Mapping[str, Any]) -> None:
@@ -129,7 +136,8 @@ class Health:
         with self._lock:
             kept = replace(self._status, bytes_per_s=self._rate(now), history=tuple(self._history))
             idle = now - self._moved
-        status = replace(kept, drops=self._drops())
+        waiting, lost = self._spool() if self._spool is not None else (None, 0.0)
+        status = replace(kept, drops=self._drops(), backlog_seconds=waiting, lost_seconds=lost)
         if self._live and status.state in ("connecting", "live") and idle > STALL_SECONDS:
             hint = f"no sound and no error for {idle:.0f} s: restart the device, or mgcld"
             since_ns = time.time_ns() - round(idle * NANOSECONDS)

@@ -1,12 +1,15 @@
 """Where windows of all sources wait for the encoder: bounded, newest wins, every drop counted."""
 
+import math
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from mgcld.data import Window
+from mgcld.data import NANOSECONDS, Flag, Window
 
+_LATE: frozenset[Flag] = frozenset({"late"})
 STOP_SECONDS = 0.1
 """A source that waits for room looks at its stop event so often."""
 
@@ -15,6 +18,7 @@ STOP_SECONDS = 0.1
 class _Waiting:
     window: Window
     patient: bool
+    late_seconds: float
 
 
 class Inbox:
@@ -30,9 +34,13 @@ class Inbox:
         self._changed = threading.Condition()
         self._dropped: Counter[str] = Counter()
         self._unsaid: Counter[str] = Counter()  # drops that no window has told of yet
+        self._waits_for: dict[str, Callable[[Window], None]] = {}
 
-    def put(self, window: Window, *, wait: bool, stop: threading.Event) -> None:
-        """Add a window; when full, wait until there is room or `stop` is set, or else drop the oldest that may be."""
+    def put(self, window: Window, *, wait: bool, stop: threading.Event, late_seconds: float = math.inf) -> None:
+        """Add a window; when full, wait until there is room or `stop` is set, or else drop the oldest that may be.
+
+        One that is taken `late_seconds` or more after it was ready says so.
+        """
         with self._changed:
             while self._full(patient=wait):
                 if not wait:
@@ -41,7 +49,7 @@ class Inbox:
                     return
                 else:
                     self._changed.wait(STOP_SECONDS)
-            self._waiting.append(_Waiting(window, wait))
+            self._waiting.append(_Waiting(window, wait, late_seconds))
             self._changed.notify_all()
 
     def take(self, most: int, timeout: float) -> list[Window]:
@@ -53,9 +61,19 @@ class Inbox:
                 if left <= 0:
                     return []
                 self._changed.wait(left)
-            taken = [self._waiting.popleft().window for _ in range(min(most, len(self._waiting)))]
+            taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
             self._changed.notify_all()
-            return [self._told(window) for window in taken]
+            return [self._told(waiting) for waiting in taken]
+
+    def call(self, source: str, sent: Callable[[Window], None]) -> None:
+        """Call `sent` with each window of that source that has gone out."""
+        self._waits_for[source] = sent
+
+    def done(self, windows: Sequence[Window]) -> None:
+        """These windows, as they were taken, have gone out."""
+        for window in windows:
+            if window.source in self._waits_for:
+                self._waits_for[window.source](window)
 
     def dropped(self, source: str) -> int:
         """Windows of that source thrown away so far."""
@@ -75,6 +93,8 @@ class Inbox:
         self._dropped[oldest.window.source] += 1
         self._unsaid[oldest.window.source] += 1
 
-    def _told(self, window: Window) -> Window:
-        drops = self._unsaid.pop(window.source, 0)
+    def _told(self, waiting: _Waiting) -> Window:
+        window, drops = waiting.window, self._unsaid.pop(waiting.window.source, 0)
+        if time.monotonic_ns() - window.ready_ns >= waiting.late_seconds * NANOSECONDS:
+            window = replace(window, flags=window.flags | _LATE)
         return replace(window, dropped_windows=window.dropped_windows + drops) if drops else window

@@ -22,6 +22,13 @@ def level_dbfs(samples: Float32[np.ndarray, " samples"]) -> float | None:
     return 10 * math.log10(float(np.mean(np.square(samples, dtype=np.float64))))
 
 
+def peak_dbfs(samples: Float32[np.ndarray, " samples"]) -> float | None:
+    """The largest sample in dB relative to full scale (±1 is 0); None is digital silence."""
+    if not samples.any():
+        return None
+    return 20 * math.log10(float(np.abs(samples).max()))
+
+
 def flags(samples: Float32[np.ndarray, " samples"]) -> frozenset[Flag]:
     """`silent` where the samples keep within `SILENT_PEAK` of a constant, `clipped` where many are at full scale."""
     found: set[Flag] = set()

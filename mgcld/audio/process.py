@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 TICK_SECONDS = 0.25
 """Its reader is waited for at most so long at once."""
@@ -29,13 +30,13 @@ class CaptureProcess:
     def __init__(self, name: str, order: bytes) -> None:
         theirs, self._life_line = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "mgcld.audio.child", name, str(theirs)],
+            [sys.executable, "-P", "-m", "mgcld.audio.child", name, str(theirs)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
             pass_fds=[theirs],
-            env={**os.environ, **THREADS},
+            env={**os.environ, **THREADS, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
         )
         os.close(theirs)
         self.pid = self._process.pid

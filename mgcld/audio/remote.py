@@ -1,6 +1,7 @@
 """A live source in a capture process of its own: for whoever listens, a source like any other."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 TICK = AudioBlock(np.empty(0, np.float32), sample_rate=1, first_sample=0, captured_ns=0)
 """Nothing yet, but we look."""
+START_SECONDS = 30.0
+"""A process may take so long to start; only then the opening begins. Many start at once on a busy machine."""
 MOST_OPENINGS = 100
 """What a library leaks at each opening ends with its process."""
 LINES_A_MINUTE = 20
@@ -35,8 +38,8 @@ class RemoteSource:
 
     live = True
 
-    def __init__(self, name: str, target: str, options: Mapping[str, Any]) -> None:
-        """`target`: module:attribute, whose call with `options` makes the source.
+    def __init__(self, name: str, target: str, options: Mapping[str, Any], patience_seconds: float = 0.0) -> None:
+        """`target`: module:attribute, whose call with `options` makes the source; for its patience see `Patient`.
 
         Raises:
             ConfigError: an option cannot be handed to another process.
@@ -46,6 +49,7 @@ class RemoteSource:
         except TypeError as error:
             hint = "options of a live source are text, numbers, paths, lists and mappings"
             raise ConfigError(f"sources.{name}: {error}", help=hint) from error
+        self.patience_seconds = patience_seconds
         self._name = name
         self._process: CaptureProcess | None = None
         self._openings = 0
@@ -96,13 +100,18 @@ class RemoteSource:
         return self._process
 
     def _records(self, process: CaptureProcess) -> Iterator[frames.Record]:
-        decoder = frames.Decoder()
+        decoder, begun, late = frames.Decoder(), False, time.monotonic() + START_SECONDS
         for heard, errors in process.read():
             self._complain(errors)
-            if not heard:
+            if begun and not heard:
                 yield TICK
+            if not begun and time.monotonic() > late:
+                message = f"the capture process does not start in {START_SECONDS:.0f} s"
+                raise SourceError(message, reason="timeout", help="is this machine busy with other things?")
             try:
-                yield from decoder.feed(heard)
+                for record in decoder.feed(heard):
+                    begun = begun or isinstance(record, frames.Begun)
+                    yield record
             except frames.FrameError as error:
                 raise SourceError(f"the capture process is broken: {error}", reason="crashed", help=CRASHED) from None
 
@@ -110,7 +119,7 @@ class RemoteSource:
         if isinstance(record, frames.Fault):
             raise SourceError(redacted(record.message), reason=record.reason, help=redacted(record.help))
         if isinstance(record, frames.Facts):
-            self.facts = record.facts
+            self.facts = _shown(record.facts)
         elif isinstance(record, frames.Note):
             self._log.say(record.level, _line(record.text))
 
@@ -130,3 +139,8 @@ class RemoteSource:
 
 def _line(text: str) -> str:
     return redacted(text)[:LINE_CHARACTERS]
+
+
+def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a source says may hold an address."""
+    return {name: redacted(value) if isinstance(value, str) else value for name, value in facts.items()}

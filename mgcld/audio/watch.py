@@ -26,7 +26,8 @@ class Watch:
         self._opening_seconds = opening_seconds
         self._stall_seconds = stall_seconds
         self._slow_seconds = max(SLOW_SECONDS, 2 * stall_seconds)
-        self._began = self._heard_at = clock()
+        self._began: float | None = None
+        self._heard_at = clock()
         self._live_since: float | None = None
         self._heard: deque[tuple[float, float]] = deque()  # (when, seconds of sound), a second or more apart
 
@@ -50,6 +51,8 @@ class Watch:
             SourceError: nothing comes (`timeout`), or too little (`slow`).
         """
         now = self._clock()
+        if self._began is None:  # the first look: until then its process has started
+            self._began = self._heard_at = now
         quiet = now - self._heard_at
         if self._live_since is None:
             if now - self._began >= self._opening_seconds:

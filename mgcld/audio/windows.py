@@ -4,7 +4,9 @@ import numpy as np
 from jaxtyping import Float32
 
 from mgcld.audio import levels
-from mgcld.data import AudioBlock, Flag, Window, nanoseconds
+from mgcld.audio.gaps import Gaps
+from mgcld.audio.marks import Marks
+from mgcld.data import AudioBlock, Flag, Window
 from mgcld.errors import ConfigError
 
 
@@ -30,9 +32,9 @@ SHORTEST_TAIL = 0.1
 class Windower:
     """Cuts one source's audio into windows of `window_seconds`, one each `hop_seconds`.
 
-    A hop shorter than the window overlaps, a longer one skips. At a discontinuity (a new epoch, a jump of
-    `first_sample`) it starts again. The times of windows count from the first block after a discontinuity, so they do
-    not depend on how the audio was cut.
+    A hop shorter than the window overlaps, a longer one skips. At a discontinuity (a new epoch, an index that is not
+    the next one, a leap of the clock) it starts again: what waits for its window is given up. A window has the time
+    that its first sample was heard at, by the block that brought it, so times do not depend on how the audio was cut.
     """
 
     def __init__(self, source: str, sample_rate: int, window_seconds: float, hop_seconds: float) -> None:
@@ -45,50 +47,60 @@ class Windower:
         self._rate = sample_rate
         self._size = exact(window_seconds, sample_rate)
         self._hop = exact(hop_seconds, sample_rate)
-        self._anchor: AudioBlock | None = None
+        self._marks: Marks | None = None  # of the present stretch; None before the first block
+        self._began = 0  # index of the stretch's first sample
         self._buffer = np.zeros(self._size, np.float32)
         self._start = 0  # index of buffer[0] in its epoch
         self._filled = 0  # samples in the buffer
         self._known = 0  # of these, samples that stood in the window before
         self._skip = 0  # samples to pass over before the next window
         self._next = 0  # index of the sample that should come next
-        self._lost: int | None = 0  # since the window before
+        self._gaps = Gaps()
+
+    @property
+    def gaps(self) -> int:
+        """Discontinuities so far."""
+        return self._gaps.count
+
+    @property
+    def lost_samples(self) -> int:
+        """Samples lost in them, as far as is known (at the windower's rate)."""
+        return self._gaps.lost_samples
 
     def push(self, block: AudioBlock) -> list[Window]:
         """The windows that this block completes, in order."""
         if block.sample_rate != self._rate:
             raise ValueError(f"a block of {block.sample_rate} Hz came to a windower of {self._rate} Hz")
-        if self._anchor is None or (block.epoch, block.first_sample) != (self._anchor.epoch, self._next):
+        if self._marks is None or not self._goes_on(self._marks.newest, block):
             self._begin(block)
+        else:
+            self._marks.add(block)
         self._next = block.first_sample + len(block.samples)
         return self._fill(block.samples)
+
+    def _goes_on(self, mark: AudioBlock, block: AudioBlock) -> bool:
+        here = (mark.epoch, mark.clock_steps, self._next)
+        return (block.epoch, block.clock_steps, block.first_sample) == here
 
     def flush(self) -> list[Window]:
         """The tail of a sound that ended: one window filled up with zeros, if it is new and long enough to tell."""
         windows = [self._window()] if self._tail_tells() else []
         self._filled = self._known = self._skip = 0
-        self._anchor = None
+        self._marks = None
         return windows
 
     def _tail_tells(self) -> bool:
         """Whether enough samples wait that no window had; a sound shorter than a window always tells."""
         new = self._filled - self._known
-        alone = self._anchor is not None and self._start == self._anchor.first_sample
+        alone = self._marks is not None and self._start == self._began
         return new > 0 and (alone or new >= SHORTEST_TAIL * self._size)
 
     def _begin(self, block: AudioBlock) -> None:
-        lost = self._lost_before(block)
-        self._lost = None if lost is None or self._lost is None else self._lost + lost
-        self._anchor = block
-        self._start = block.first_sample
+        if self._marks is not None:
+            self._gaps.note(self._marks.newest, self._next, block)
+        self._marks = Marks(block)
+        self._began = self._start = block.first_sample
         self._filled = self._known = self._skip = 0
-
-    def _lost_before(self, block: AudioBlock) -> int | None:
-        if self._anchor is None:
-            return 0
-        if block.epoch != self._anchor.epoch or block.first_sample < self._next:
-            return None
-        return block.first_sample - self._next
 
     def _fill(self, samples: Float32[np.ndarray, " samples"]) -> list[Window]:
         windows = []
@@ -110,27 +122,31 @@ class Windower:
         self._start += self._hop
         self._filled = self._known = kept
         self._skip = max(self._hop - self._size, 0)
+        if self._marks is not None:
+            self._marks.forget(self._start)
 
     def _window(self) -> Window:
-        assert self._anchor is not None
+        assert self._marks is not None
+        mark = self._marks.at(self._start)
         samples = self._buffer.copy()
         samples[self._filled :] = 0
         heard = samples[: self._filled]
+        lost, flags = self._gaps.tell()
         partial: set[Flag] = {"partial"} if self._filled < self._size else set()
-        lost, self._lost = self._lost, 0
         return Window(
             source=self._source,
             samples=samples,
             sample_rate=self._rate,
             first_sample=self._start,
-            epoch=self._anchor.epoch,
-            start_ns=self._anchor.captured_ns + nanoseconds(self._start - self._anchor.first_sample, self._rate),
-            clock=self._anchor.clock,
-            clock_uncertainty_ns=self._anchor.clock_uncertainty_ns,
+            epoch=mark.epoch,
+            start_ns=mark.heard_ns(self._start),
+            clock=mark.clock,
+            clock_uncertainty_ns=mark.clock_uncertainty_ns,
             valid_samples=self._filled,
             gap_samples=lost,
             level_dbfs=levels.level_dbfs(heard),
-            flags=levels.flags(heard) | partial,
+            flags=levels.flags(heard) | flags | partial,
+            peak_dbfs=levels.peak_dbfs(heard),
         )
 
 
@@ -149,4 +165,5 @@ def made_window(source: str, samples: Float32[np.ndarray, " window"], sample_rat
         gap_samples=0,
         level_dbfs=levels.level_dbfs(samples),
         flags=levels.flags(samples),
+        peak_dbfs=levels.peak_dbfs(samples),
     )

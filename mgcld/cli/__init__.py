@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from mgcld import __version__
+from mgcld.cli.check import check
 from mgcld.cli.classify import classify
 from mgcld.cli.demo import demo
 from mgcld.cli.devices import devices
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, train, explain, classify, watch, devices, encoders, demo):
+for command in (run, check, train, explain, classify, watch, devices, encoders, demo):
     app.command()(command)
 app.command("eval", cls=Listing)(evaluate)
 

@@ -1,5 +1,7 @@
 """`mgcld devices`: which microphones there are."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -8,16 +10,24 @@ from mgcld import registry
 
 
 def devices() -> None:
-    """List the microphones that PortAudio offers."""
-    found = registry.load("source", "microphone").devices()
+    """List the microphones, each with the name that always means it."""
+    microphones = registry.load("source", "microphone")
+    found = microphones.devices()
     table = Table(box=None, pad_edge=False)
-    for title in ("index", "name", "host API", "channels", "Hz", ""):
+    table.add_column("write", overflow="fold")  # a name that is cut short is of no use
+    for title in ("what it is", "through", "channels", "Hz", ""):
         table.add_column(title)
-    for device in found:
-        default = "default" if device.is_default else ""
-        cells = (device.index, device.name, device.host_api, device.channels, round(device.sample_rate), default)
+    for each in found:
+        rates = _few(microphones.rates(each))
+        default = "default" if each.is_default else ""
+        cells = (each.stable, each.title, each.through, each.channels, rates, default)
         table.add_row(*(escape(str(cell)) for cell in cells))
     console = Console()
     console.print(table if found else "no microphone is connected")
     if found:
-        console.print("\nuse one with: --source mic=microphone:<a part of its name>", highlight=False)
+        console.print("\nuse one with: --source mic=microphone:<what the first column says>", highlight=False)
+
+
+def _few(rates: Sequence[int]) -> str:
+    """All of few, the least and the greatest of many."""
+    return " ".join(map(str, rates)) if len(rates) <= 3 else f"{rates[0]}…{rates[-1]}"

@@ -32,7 +32,7 @@ def run(
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: os._exit(0))
     try:
-        wishes = load_config(config, _overrides(source or [], adapter or (None if config else ADAPTER), endpoint, hop))
+        wishes = load_config(config, overrides(source or [], adapter or (None if config else ADAPTER), endpoint, hop))
         configure_logs(wishes.log_level)
         _serve(wishes, quiet)
     except KeyboardInterrupt:
@@ -46,7 +46,12 @@ def _serve(config: Config, quiet: bool) -> None:
     daemon.run()
 
 
-def _overrides(sources: list[str], adapter: Path | None, endpoint: str | None, hop: float | None) -> dict[str, Any]:
+def overrides(sources: list[str], adapter: Path | None, endpoint: str | None, hop: float | None) -> dict[str, Any]:
+    """What the command line wishes, to be laid over the configuration.
+
+    Raises:
+        ConfigError: a source without a name or an address, or two of one name.
+    """
     named = [_source(text) for text in sources]
     if len(dict(named)) < len(named):
         raise ConfigError("--source: two sources have the same name", help="give each its own: one=..., two=...")

@@ -7,7 +7,7 @@ its constructor; `options_of` checks them the same way.
 from .loader import UniqueKeys
 from .parts import Part, encoder_part, named_part, options_of, part_of_address
 from .reading import explainer_part, load_config
-from .schema import DEFAULT_ENDPOINT, Config, Model, PublishConfig
+from .schema import DEFAULT_ENDPOINT, Config, Model, PublishConfig, SpoolConfig
 
 __all__ = [
     "DEFAULT_ENDPOINT",
@@ -15,6 +15,7 @@ __all__ = [
     "Model",
     "Part",
     "PublishConfig",
+    "SpoolConfig",
     "UniqueKeys",
     "encoder_part",
     "explainer_part",

@@ -28,6 +28,15 @@ class PublishConfig(Model):
     """Allow an address that other machines can reach, without encryption."""
 
 
+class SpoolConfig(Model):
+    """Audio that waits on disk until it has been heard."""
+
+    folder: Path | None = None
+    """Where; a relative path starts at the configuration file. Without it the service's state directory."""
+    max_megabytes: Annotated[float, Field(ge=1, le=1_000_000)] = 256
+    """At most so much for each source, then the oldest goes: 256 are 22 minutes at 48 kHz, 2 hours at 8 kHz."""
+
+
 class Config(Model):
     """Everything that `mgcld run` needs to know."""
 
@@ -47,6 +56,8 @@ class Config(Model):
     """Name -> source: an address (`rtsp://...`, `microphone:default`, `file.wav?pace=max`) or a mapping with `type`."""
     stall_seconds: Annotated[float, Field(ge=2, le=600)] = 10.0
     """A live source without sound for so long is opened again."""
+    spool: SpoolConfig | None = None
+    """Keep the sound of live sources on disk until it has been heard, over a restart too; off unless it is given."""
     publish: PublishConfig = PublishConfig()
     """Where probabilities go."""
     sinks: dict[str, NamedPart] = {}

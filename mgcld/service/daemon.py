@@ -8,23 +8,24 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 
 from mgcld.audio.capture import Capture
-from mgcld.data import SourceStatus
 from mgcld.errors import PublishError, SourceError
 from mgcld.service import wire
 from mgcld.service.engine import Engine
 from mgcld.service.notify import Notifier
 from mgcld.service.outlet import Outlet
 from mgcld.service.publisher import Publisher
-from mgcld.service.wire import Meta
+from mgcld.service.wire import Meta, NodeStatus
 
 logger = logging.getLogger(__name__)
 
 TURN_SECONDS = 0.25
 """The longest that the loop waits for a window before it looks at its other duties."""
 HEALTH_SECONDS = 5.0
-FAREWELL_SECONDS = 0.5
-"""How long the sources are waited for at the end; their threads do not keep the process."""
+FAREWELL_SECONDS = 1.5
+"""How long the sources are waited for at the end; neither their threads nor their processes outlive this one."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+MOST_NAMED = 5
+"""More sources in alarm than these have no room in one line."""
 FINAL = frozenset({"ended", "failed"})
 
 
@@ -97,8 +98,7 @@ class Daemon:
         engine = self._engine
         node = engine.pace.status(len(engine.inbox), statuses, self._outlet.dropped, engine.skipped_captions)
         self._outlet.send(wire.node_health(node))
-        factor = "-" if node.realtime_factor is None else f"{node.realtime_factor:.3f}"
-        self._notifier.status(f"{_live(statuses)}/{len(statuses)} sources live, realtime factor {factor}")
+        self._notifier.status(summary(node))
 
     def _stop(self) -> None:
         self._notifier.stopping()
@@ -136,5 +136,9 @@ class Daemon:
                 signal.signal(number, handler)
 
 
-def _live(statuses: Sequence[SourceStatus]) -> int:
-    return sum(status.state == "live" for status in statuses)
+def summary(node: NodeStatus) -> str:
+    """One line for `systemctl status`: how many sources sound, which do not and have not for long, and the load."""
+    named = ", ".join(node.alarms[:MOST_NAMED]) + (", ..." if len(node.alarms) > MOST_NAMED else "")
+    alarm = [f"alarm: {named}"] if named else []
+    factor = [] if node.realtime_factor is None else [f"real-time factor {node.realtime_factor:.3f}"]
+    return "; ".join([f"{node.sources.get('live', 0)}/{sum(node.sources.values())} sources live", *alarm, *factor])

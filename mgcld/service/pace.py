@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mgcld.data import SourceStatus, Window
@@ -27,7 +27,7 @@ class Pace:
         self._batches.append((time.monotonic(), len(windows), sound, seconds))
 
     def status(
-        self, queue_depth: int, sources: Iterable[SourceStatus], dropped_messages: int, skipped_captions: int = 0
+        self, queue_depth: int, sources: Sequence[SourceStatus], dropped_messages: int, skipped_captions: int = 0
     ) -> NodeStatus:
         """How the node is doing now."""
         now = time.monotonic()
@@ -41,6 +41,7 @@ class Pace:
             rss_bytes=rss_bytes(),
             gpu_bytes=gpu_bytes(),
             sources=Counter(status.state for status in sources),
+            alarms=[status.source for status in sources if status.alarm_since_ns is not None],
             dropped_messages=dropped_messages,
             skipped_captions=skipped_captions,
         )

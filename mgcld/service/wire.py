@@ -41,6 +41,8 @@ class NodeStatus:
     """GPU memory that the process holds; None without a GPU."""
     sources: Mapping[State, int]
     """State -> how many sources are in it."""
+    alarms: Sequence[str] = ()
+    """Sources that have been without lasting sound for long enough to tell a person."""
     dropped_messages: int = 0
     """Messages that came faster than the publisher or a sink could pass them on, so far."""
     skipped_captions: int = 0
@@ -86,6 +88,7 @@ def prob(window: Window, prediction: Prediction, *, latency_ms: Mapping[str, flo
         "dropped_windows": window.dropped_windows,
         "flags": sorted(window.flags),
         "level_dbfs": _level(window.level_dbfs),
+        "peak_dbfs": _level(window.peak_dbfs),
         "latency_ms": {stage: round(ms, 3) for stage, ms in latency_ms.items()},
         "adapter": adapter,
     }
@@ -113,6 +116,8 @@ def source_health(status: SourceStatus) -> Message:
         "bytes_per_s": round(status.bytes_per_s, 1),
         "level_dbfs": _level(status.level_dbfs),
         "drops": status.drops,
+        "backlog_seconds": None if status.backlog_seconds is None else round(status.backlog_seconds, 1),
+        "lost_seconds": round(status.lost_seconds, 1),
         "alarm_since_ns": status.alarm_since_ns,
         "silent_since_ns": status.silent_since_ns,
         "facts": dict(status.facts),
@@ -130,6 +135,7 @@ def node_health(status: NodeStatus) -> Message:
         "rss_bytes": status.rss_bytes,
         "gpu_bytes": status.gpu_bytes,
         "sources": dict(status.sources),
+        "alarms": [*status.alarms],
         "dropped_messages": status.dropped_messages,
         "skipped_captions": status.skipped_captions,
     }

@@ -12,6 +12,7 @@ from mgcld.model.options import MethodOptions
 from mgcld.model.parts import Contrasts, Parts, Similarities, cache_logits, centre_of, cohesions, contrast_logits, total
 from mgcld.model.solved import solved_left_out, solved_logits, solved_values
 from mgcld.model.within import within_of
+from mgcld.training.adam import Adam
 from mgcld.training.material import Material
 
 SEED = 2024
@@ -52,7 +53,7 @@ def training(
     cache = training_cache(material, options)
     weights = [fusion.w_c.weight] if options.tied else list(fusion.parameters())
     begin = [weight.detach().clone() for weight in weights]
-    optimiser = torch.optim.Adam(weights, lr=options.learning_rate)
+    optimiser = Adam(weights, options.learning_rate)
     done = 0
     while True:
         contrast = _training_contrast(fusion, material, explanations, options)
@@ -62,9 +63,7 @@ def training(
         if options.decay:
             drift = [((weight - first) ** 2).sum() for weight, first in zip(weights, begin, strict=True)]
             loss = loss + options.decay * torch.stack(drift).sum()
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        optimiser.step(loss)
         done += 1
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from mgcld.errors import ConfigError
 
+from .._secret import read_secret
+
 HELP = "put it into an environment variable and name that with key_env, or into a file and name that with key_file"
 
 
@@ -36,7 +38,7 @@ def key_from(variable: str, file: Path | None, *, needed: bool) -> Key:
     if file is None:
         value, where = os.environ.get(variable, "").strip(), f"the environment variable {variable}"
     else:
-        value, where = _read(file), str(file)
+        value, where = read_secret(file, "key", HELP).strip(), str(file)
     if not value:
         if needed or file is not None:
             raise ConfigError(f"there is no key in {where}", help=HELP)
@@ -44,12 +46,3 @@ def key_from(variable: str, file: Path | None, *, needed: bool) -> Key:
     if not (value.isascii() and value.isprintable() and " " not in value):
         raise ConfigError(f"what stands in {where} is no key: it has blanks or signs in it", help=HELP)
     return Key(value)
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ConfigError(f"the key cannot be read from {file}: {error.strerror}", help=HELP) from error
-    except UnicodeDecodeError:
-        raise ConfigError(f"what stands in {file} is no key: it is no text", help=HELP) from None

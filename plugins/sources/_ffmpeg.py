@@ -4,6 +4,7 @@ PyAV's own log stays off (its default): FFmpeg would print to stderr, and with a
 """
 
 import errno
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -31,25 +32,36 @@ def mono(frame: av.AudioFrame) -> Float32[np.ndarray, " samples"]:
 
 def position(frame: av.AudioFrame) -> int | None:
     """A frame's time stamp, in samples at its rate; None where it has none."""
-    if frame.pts is None or frame.time_base is None:
-        return None
-    return round(frame.pts * frame.time_base * frame.sample_rate)
+    place = position_seconds(frame)
+    return None if place is None else round(place * frame.sample_rate)
+
+
+def position_seconds(frame: av.AudioFrame) -> Fraction | None:
+    """A frame's time stamp (seconds); None where it has none."""
+    return seconds(frame.pts, frame.time_base)
+
+
+def seconds(stamp: int | None, unit: Any) -> Fraction | None:
+    """A time stamp in units of `unit` seconds, exactly: PyAV's own rational numbers overflow."""
+    return None if stamp is None or unit is None else Fraction(stamp * unit.numerator, unit.denominator)
 
 
 REASONS: dict[type[Exception], Reason] = {
     av.error.HTTPUnauthorizedError: "auth",
     av.error.HTTPForbiddenError: "auth",
     av.error.HTTPNotFoundError: "not_found",
-    av.error.HTTPServerError: "refused",
+    av.error.HTTPError: "refused",
+    av.error.HTTPClientError: "refused",
     av.error.ConnectionRefusedError: "refused",
     av.error.ConnectionResetError: "ended",
+    av.error.ConnectionAbortedError: "ended",
     av.error.BrokenPipeError: "ended",
     av.error.EOFError: "ended",
     av.error.TimeoutError: "timeout",
     av.error.ExitError: "timeout",  # PyAV's own deadline interrupts FFmpeg
-    av.error.DecoderNotFoundError: "decode",
+    av.error.DecoderNotFoundError: "codec",
+    av.error.PatchWelcomeError: "codec",
     av.error.InvalidDataError: "decode",
-    av.error.PatchWelcomeError: "decode",
 }
 
 UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
@@ -64,4 +76,6 @@ def reason_of(error: av.error.FFmpegError) -> Reason:
 
 def said(error: av.error.FFmpegError) -> str:
     """FFmpeg's words for it, without the address that PyAV appends: it may hold a password."""
+    if isinstance(error, av.error.ExitError):
+        return "nothing comes"
     return str(error.strerror or type(error).__name__)

@@ -1,6 +1,7 @@
-"""PortAudio through sounddevice: its devices, a stream of one of them, and its errors in words."""
+"""PortAudio through sounddevice: its devices, their rates, a stream of one of them, its errors in words."""
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,9 +11,13 @@ from mgcld.errors import SourceError
 
 UNAVAILABLE = -9985
 """paDeviceUnavailable: another program holds the device."""
+RATES = (48_000, 44_100, 96_000, 192_000, 88_200, 176_400, 32_000, 24_000, 22_050, 16_000, 11_025, 8_000)
+"""What devices have (Hz), the commonest first."""
 
-_lock = threading.Lock()
-_open_streams = 0  # in this process, which has one PortAudio
+lock = threading.RLock()
+"""Held while devices are listed or opened: a process has one PortAudio, and one environment."""
+_open_streams = 0
+_listing = ""  # the kernel's cards when PortAudio learned of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +33,26 @@ class Device:
     channels: int
     """How many inputs it has."""
     sample_rate: int
-    """Its own rate (Hz)."""
+    """Its own rate, as PortAudio believes (Hz)."""
     is_default: bool
     """True for the system's default input."""
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How to open a device."""
+
+    device: Device
+    channels: int
+    sample_rate: int
+    """Hertz."""
+    block_seconds: float
+    source: str | None = None
+    """Where the device leads to a sound server: the server's source to hear."""
+
+
 def devices() -> list[Device]:
-    """Every device that has inputs.
+    """Every device that has inputs, as PortAudio knew them at the last `rescan`.
 
     Raises:
         SourceError: PortAudio is not installed.
@@ -56,76 +74,118 @@ def devices() -> list[Device]:
     ]
 
 
-@contextlib.contextmanager
-def opened(wish: str, channels: int | None, block_seconds: float, callback: Callable[..., None]) -> Iterator[Any]:
-    """A running input stream of the device that is wished for, at its own rate.
+def rescan(listing: str) -> None:
+    """Let PortAudio learn of devices that came or went; `listing`: the kernel's cards now.
 
     Raises:
-        SourceError: the device is absent or cannot be opened.
+        SourceError: PortAudio is not installed; or an open stream, which this would end, forbids it, and cards have
+            changed.
+    """
+    global _listing
+    sounddevice = _library()
+    with lock:
+        if not _open_streams:
+            sounddevice._terminate()
+            sounddevice._initialize()
+            _listing = listing
+    if listing != _listing:
+        hint = "another microphone is open in the same process: listen to this one in a process of its own"
+        raise SourceError("PortAudio does not know the sound cards of now", reason="absent", help=hint)
+
+
+def rates_of(device: Device) -> tuple[int, ...]:
+    """The rates (Hz) that the device takes, ascending; only its own where another program holds it."""
+    sounddevice = _library()
+    taken = {device.sample_rate}
+    for rate in RATES:
+        try:
+            sounddevice.check_input_settings(device.index, channels=1, dtype="float32", samplerate=rate)
+        except sounddevice.PortAudioError:
+            continue
+        taken.add(rate)
+    return tuple(sorted(taken))
+
+
+def rate_of(device: Device, channels: int, wishes: tuple[int, ...]) -> int | None:
+    """The first of the wishes (Hz) that the device takes; what it says of itself may not be true. None: it takes none.
+
+    A device that cannot be asked now, as another program holds it, is believed.
+    """
+    sounddevice = _library()
+    for rate in wishes:
+        try:
+            sounddevice.check_input_settings(device.index, channels=channels, dtype="float32", samplerate=rate)
+        except sounddevice.PortAudioError as error:
+            if UNAVAILABLE not in error.args:
+                continue
+        return rate
+    return None
+
+
+@contextlib.contextmanager
+def opened(order: Order, callback: Callable[..., None]) -> Iterator[Any]:
+    """A running input stream.
+
+    Raises:
+        SourceError: the device cannot be opened.
     """
     global _open_streams
-    with _lock:
-        stream = _started(wish, channels, block_seconds, callback)
+    with lock:
+        stream = _started(order, callback)
         _open_streams += 1
     try:
         yield stream
     finally:
         stream.close()
-        with _lock:
+        with lock:
             _open_streams -= 1
 
 
-def _started(wish: str, channels: int | None, block_seconds: float, callback: Callable[..., None]) -> Any:
+def _started(order: Order, callback: Callable[..., None]) -> Any:
     sounddevice = _library()
-    if not _open_streams:
-        # PortAudio learns of devices that came or went only here, and this would end every open stream.
-        sounddevice._terminate()
-        sounddevice._initialize()
-    device = chosen(wish, devices())
     try:
-        stream = sounddevice.InputStream(
-            device=device.index,
-            samplerate=device.sample_rate,
-            channels=channels or min(device.channels, 2),
-            blocksize=round(device.sample_rate * block_seconds),
-            dtype="float32",
-            latency="high",
-            callback=callback,
-        )
+        with _heading_for(order.source):
+            stream = sounddevice.InputStream(
+                device=order.device.index,
+                samplerate=order.sample_rate,
+                channels=order.channels,
+                blocksize=round(order.sample_rate * order.block_seconds),
+                dtype="float32",
+                latency="high",
+                callback=callback,
+            )
+    except sounddevice.PortAudioError as error:
+        raise _explained(order.device, error) from error
+    try:
         stream.start()
     except sounddevice.PortAudioError as error:
-        raise _explained(device, error) from error
+        stream.close()
+        raise _explained(order.device, error) from error
     return stream
 
 
-def chosen(wish: str, known: list[Device]) -> Device:
-    """The one device that is meant: `default`, an index, its name, or a part of it that no other has.
-
-    Raises:
-        SourceError: none, or more than one.
-    """
-    if wish == "default":
-        found = [device for device in known if device.is_default]
-    elif wish.isdecimal():
-        found = [device for device in known if device.index == int(wish)]
-    else:
-        found = [device for device in known if device.name == wish]
-        found = found or [device for device in known if wish.casefold() in device.name.casefold()]
-    if len(found) == 1:
-        return found[0]
-    there = "; ".join(f"{device.index}: {device.name}" for device in found or known) or "none"
-    if found:
-        raise SourceError(f"{wish!r} may be several devices: {there}", reason="absent", help="write more of its name")
-    raise SourceError(
-        f"no microphone {wish!r}; there are: {there}", reason="absent", help="plug it in, or see `mgcld devices`"
-    )
+@contextlib.contextmanager
+def _heading_for(source: str | None) -> Iterator[None]:
+    """What ALSA's plugins for PulseAudio and PipeWire open instead of the server's default."""
+    names = ("PULSE_SOURCE", "PIPEWIRE_NODE") if source else ()
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update({name: source or "" for name in names})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _explained(device: Device, error: Exception) -> SourceError:
     if UNAVAILABLE in error.args:
-        hint = "another program holds the device: end it, or name the sound server's device"
+        hint = "another program holds the device: end it, or name the sound server's source (see `mgcld devices`)"
         return SourceError(f"microphone {device.name}: in use", reason="refused", help=hint)
-    return SourceError(f"microphone {device.name}: {error}", help="set `channels` to what the device has")
+    hint = "look whether another program can record from it; `mgcld devices` lists what there is"
+    return SourceError(f"microphone {device.name}: {error}", help=hint)
 
 
 def _library() -> Any:

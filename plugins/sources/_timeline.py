@@ -23,8 +23,13 @@ class Timeline:
         self._unsteady = False
         self.epoch = 0
 
-    def place(self, stamp: int | None, samples: int) -> int:
-        """The index of a frame's first sample in the present `epoch`; stamp: its time stamp, in samples."""
+    def place(self, stamp: int | None, samples: int, *, broken: bool = False) -> int:
+        """The index of a frame's first sample in the present `epoch`; stamp: its time stamp, in samples.
+
+        `broken`: something was lost before it, and no stamp tells how much.
+        """
+        if broken and stamp is None and self._next:
+            self.epoch, self._next = self.epoch + 1, 0
         if stamp is not None:
             if self._origin is None:
                 self._origin = stamp

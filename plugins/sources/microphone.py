@@ -1,132 +1,160 @@
 """A microphone, or any input that PortAudio knows: at the device's own rate, with the time of its converter."""
 
-import contextlib
-import queue
+import logging
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 
-from mgcld.data import NANOSECONDS, AudioBlock
-from mgcld.errors import SourceError
+from mgcld.data import AudioBlock
+from mgcld.errors import ConfigError, SourceError
 
-from . import _portaudio
+from . import _alsa, _inputs, _line, _portaudio, _pulse
+from ._ear import Chunk, Ear
+from ._finder import BACK, Finder
+from ._layout import Mix, checked
 
-BLOCK_SECONDS = 0.05
-QUEUE_BLOCKS = 100
+ROOT = Path("/")
+"""Where the kernel shows its sound cards, in proc, sys and dev."""
+BLOCK_SECONDS = 0.1
+QUEUE_BLOCKS = 50
 """Five seconds wait at most; what comes then is lost, and becomes a gap."""
+STEP_SECONDS = 0.5
+"""After so long without sound an empty block tells that we live."""
+FIRST_SECONDS = 8.0
+"""A device may take so long from its opening to its first sound."""
 SILENCE_SECONDS = 3.0
-"""PortAudio does not always notice that a device is gone: one that delivers nothing for so long is."""
-STEP_SECONDS = 0.25
-BACK = "check the plug; it is opened again when it is back"
-LATE_SECONDS = 0.1
-"""A converter's time is believed if it is older than the device's latency by at most this.
+"""Neither PortAudio nor the system always notices that a device is gone: one that delivers nothing for so long is."""
+RATES = (1_000, 1_000_000)
+"""A wish outside (Hz) is a slip of the pen."""
 
-PulseAudio's ALSA plugin is off by half a second in its first seconds.
-"""
-
-ADC_UNCERTAINTY_NS = 20_000_000
-"""Between PortAudio's clock and ours stands the wait for the interpreter."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Chunk:
-    """What one callback brought."""
-
-    samples: Float32[np.ndarray, "samples channels"]
-    first_sample: int
-    epoch: int
-    arrived_ns: int
-    age_seconds: float
-    """By PortAudio's clock: from samples[0] in the converter to the callback."""
+logger = logging.getLogger(__name__)
 
 
 class MicrophoneSource:
-    """Listens to one device, and never to another in its stead."""
+    """Listens to one device, and never to another in its stead.
+
+    An identity (see `device`) is looked up anew at each opening. Any other wish means, once it was opened, that device
+    for as long as this object lives: `default` does not follow the system's settings, nor does an index or a part of a
+    name wander to another device when the first is away.
+    """
 
     live = True
 
-    def __init__(self, device: str = "default", channels: int | None = None) -> None:
-        """`device`: `default`, an index, or a part of the name that no other device has.
+    def __init__(
+        self,
+        device: str = "default",
+        channels: int | None = None,
+        mix: Mix = "mean",
+        sample_rate: int | None = None,
+    ) -> None:
+        """Opens nothing yet.
 
-        `channels`: how many to open and average; without it one or two, as the device has.
+        `device`: an identity as `mgcld devices` shows it: an id of ALSA, a name in /dev/snd/by-id or by-path, a USB
+        port (`1-2`), product (`046d:0825`) or serial number, a source's name of PulseAudio or PipeWire; `,1` behind a
+        card's takes its second device. Or `default`, an index, or a part of PortAudio's name that no other device has.
+
+        `channels`: how many to open; without it one or two, as the device has. `mix`: which of them are heard, as their
+        mean: `mean` is all, else one number or a list, from 1. `sample_rate`: Hertz; without it the device's own.
+
+        Raises:
+            ConfigError: no device can have such channels, or such a rate.
         """
+        if sample_rate is not None and not RATES[0] <= sample_rate <= RATES[1]:
+            raise ConfigError(f"sample_rate cannot be {sample_rate}", help="leave it out: the device's own is taken")
+        self._wanted = _line.Wanted(channels, checked(channels, mix), sample_rate, BLOCK_SECONDS)
+        self._finder = Finder(device, ROOT)
         self._device = device
-        self._channels = channels
+        self._facts: Mapping[str, Any] = {}
 
     @classmethod
     def from_address(cls, address: str) -> dict[str, Any]:
-        """`microphone:default`, `microphone:2`, `microphone:USB Audio`; nothing behind the colon is the default."""
+        """`microphone:default`, `microphone:Snowball`, `microphone:1-2`; nothing behind the colon is the default."""
         return {"device": address.partition(":")[2].strip() or "default"}
 
     @staticmethod
-    def devices() -> list[_portaudio.Device]:
-        """Every device that has inputs.
+    def devices() -> list[_inputs.Input]:
+        """Everything that can be listened to.
 
         Raises:
             SourceError: PortAudio is not installed.
         """
-        return _portaudio.devices()
+        devices = _portaudio.devices()
+        server = _pulse.server()
+        if server is None:
+            return _inputs.inputs(devices, _alsa.cards(ROOT), [], "")
+        try:
+            return _inputs.inputs(devices, _alsa.cards(ROOT), server.sources(), server.default())
+        except _pulse.ServerGone as error:
+            raise SourceError("the sound server does not answer", help="restart it") from error
+        finally:
+            server.close()
+
+    @staticmethod
+    def rates(device: _inputs.Input) -> tuple[int, ...]:
+        """The rates (Hz) at which it can be opened as it is; a sound server would convert to any other."""
+        return (device.sample_rate,) if device.source else _portaudio.rates_of(device.device)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What was opened last.
+
+        `device` (what to write to mean just this one), `name`, `host_api`, `sample_rate` (Hz), `channels`, `mix` (those
+        that are heard, from 1), `latency_seconds`.
+        """
+        return self._facts
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """Open the device, then yield until it fails.
+        """Open the device, then yield until it fails; an empty block tells that nothing has come yet.
 
         Where blocks are not taken in time `first_sample` jumps by what was lost. Where PortAudio itself lost samples
-        nobody knows how many: a new epoch begins.
+        nobody counted them: a new epoch begins, and `captured_ns` on both sides tells how many they were, as far as
+        `clock_uncertainty_ns` allows.
 
         Raises:
-            SourceError: the device is absent, in use, or falls silent.
+            SourceError: the device is absent, in use, does not take what is wanted, or falls silent.
         """
-        ear = _Ear()
-        with _portaudio.opened(self._device, self._channels, BLOCK_SECONDS, ear.hear) as stream:
+        ear = Ear(QUEUE_BLOCKS)
+        with _line.opened(self._finder, self._wanted, ROOT, ear.hear) as line:
+            self._opened(line)
+            chunk, heard, patience = None, time.monotonic(), FIRST_SECONDS
             while True:
-                yield _block(ear.next(stream), round(stream.samplerate), stream.latency)
+                new = ear.next(STEP_SECONDS)
+                line.check()
+                if new is not None:
+                    chunk, heard, patience = new, time.monotonic(), SILENCE_SECONDS
+                elif not line.active or time.monotonic() - heard >= patience:
+                    raise _silent(line, patience)
+                yield _block(new, line) if new else _nothing_after(chunk, line)
+
+    def _opened(self, line: _line.Line) -> None:
+        self._facts = line.facts
+        if line.narrowed and self._device != "default":
+            logger.warning(
+                "device %r may mean another one after a restart: to mean this one for ever write %r",
+                self._device,
+                line.hold.name or line.facts["device"],
+            )
 
 
-class _Ear:
-    """Takes over from PortAudio's thread, through a bounded queue."""
-
-    def __init__(self) -> None:
-        self._chunks: queue.Queue[_Chunk] = queue.Queue(QUEUE_BLOCKS)
-        self._heard = 0
-        self._epoch = 0
-
-    def hear(self, samples: Float32[np.ndarray, "samples channels"], count: int, times: Any, status: Any) -> None:
-        # PortAudio waits for us here: copy and leave.
-        if status.input_overflow:
-            self._epoch, self._heard = self._epoch + 1, 0
-        age = times.currentTime - times.inputBufferAdcTime
-        chunk = _Chunk(samples.copy(), self._heard, self._epoch, time.time_ns(), age)
-        self._heard += count
-        with contextlib.suppress(queue.Full):
-            self._chunks.put_nowait(chunk)
-
-    def next(self, stream: Any) -> _Chunk:
-        deadline = time.monotonic() + SILENCE_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                return self._chunks.get(timeout=STEP_SECONDS)
-            except queue.Empty:
-                if not stream.active:
-                    raise SourceError("the microphone has gone", reason="ended", help=BACK) from None
-        message = f"the microphone delivers nothing for {SILENCE_SECONDS:.0f} s"
-        raise SourceError(message, reason="timeout", help=BACK)
-
-
-def _block(chunk: _Chunk, sample_rate: int, latency: float) -> AudioBlock:
-    samples = chunk.samples.mean(axis=1, dtype=np.float32)
-    duration = len(samples) / sample_rate
-    believed = 0 < chunk.age_seconds <= max(latency, duration) + LATE_SECONDS
-    age = chunk.age_seconds if believed else duration
+def _block(chunk: Chunk, line: _line.Line) -> AudioBlock:
+    captured_ns, clock, uncertainty_ns = chunk.captured(line.sample_rate, line.latency)
+    samples = line.layout.mixed(chunk.samples)
     return AudioBlock(
-        samples,
-        sample_rate,
-        chunk.first_sample,
-        chunk.arrived_ns - round(age * NANOSECONDS),
-        clock="adc" if believed else "arrival",
-        clock_uncertainty_ns=ADC_UNCERTAINTY_NS if believed else round((latency + LATE_SECONDS) * NANOSECONDS),
-        epoch=chunk.epoch,
+        samples, line.sample_rate, chunk.first_sample, captured_ns, clock, uncertainty_ns, epoch=chunk.epoch
     )
+
+
+def _nothing_after(chunk: Chunk | None, line: _line.Line) -> AudioBlock:
+    following = chunk.first_sample + len(chunk.samples) if chunk else 0
+    epoch = chunk.epoch if chunk else 0
+    return AudioBlock(np.zeros(0, np.float32), line.sample_rate, following, time.time_ns(), epoch=epoch)
+
+
+def _silent(line: _line.Line, seconds: float) -> SourceError:
+    name = line.facts["device"]
+    if not line.active:
+        return SourceError(f"microphone {name} has stopped", reason="ended", help=BACK)
+    return SourceError(f"microphone {name} delivers nothing for {seconds:.0f} s", reason="timeout", help=BACK)

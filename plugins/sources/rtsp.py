@@ -1,59 +1,81 @@
 """A camera or any other RTSP stream: its audio, of any codec and rate."""
 
-import errno
-import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import av
-from av.audio.stream import AudioStream
 
-from mgcld.data import NANOSECONDS, AudioBlock, nanoseconds
+from mgcld.data import AudioBlock
 from mgcld.errors import ConfigError, Reason, SourceError
-from mgcld.redaction import redacted
 
 from . import _address
-from ._ffmpeg import mono, position, reason_of, said
-from ._timeline import Timeline
+from ._host import Host
+from ._opening import Opening
+from ._reader import Fault, Reader
 
-ARRIVAL_UNCERTAINTY_NS = NANOSECONDS
-"""What cameras hold back before they send, and networks before they deliver, is commonly under a second."""
-MOST_DAMAGED = 100
-"""So many packets in a row that cannot be decoded are no bad luck."""
+SCHEMES = ("rtsp", "rtsps")
+REFUSED = (av.error.HTTPBadRequestError, av.error.HTTPOtherClientError, av.error.HTTPServerError)
+"""What a server answers that does not give the sound alone."""
+ANALYSIS_US = 2_000_000
+"""A picture that does not come must not hold up the sound for longer."""
 HINTS: dict[Reason, str] = {
-    "auth": "check user and password in the URL; write special characters as %40 (@), %3A (:), %2F (/)",
+    "auth": "check user and password; in the URL write special characters as %40 (@), %3A (:), %2F (/)",
+    "codec": "choose AAC, Opus or G.711 in the camera's audio settings",
     "decode": "choose AAC, Opus or G.711 in the camera's audio settings",
     "dns": "the host's name is unknown here: check it, or write its IP address",
     "ended": "the other side closed the stream: it restarts, or serves no more viewers",
     "no_audio": "turn on the microphone in the camera's settings",
     "not_found": "the server knows no such stream: check the path in the URL",
-    "refused": "nothing serves RTSP there now: check address and port, and whether the camera is on",
+    "refused": "nothing serves RTSP there now, or not in this way: check address, port and transport, and the camera",
     "timeout": "check power and network, or try the other transport (tcp, udp)",
+    "tls": "name the camera's certificate with ca_file, or set verify to false where you trust the network",
     "unreachable": "no way leads to that host: check the network and the address",
     "unknown": "this may be no RTSP server: try the URL in another player",
 }
 
 
 class RtspSource:
-    """Listens to one stream. Only its audio is asked for."""
+    """Listens to one stream. Only its audio is asked for, unless the server gives that together with a picture only."""
 
     live = True
 
-    def __init__(self, url: str, transport: Literal["tcp", "udp"] = "tcp", timeout_seconds: float = 10.0) -> None:
-        """`url` may hold user:password@, which no log and no error shows. `timeout_seconds` holds for each wait.
+    def __init__(
+        self,
+        url: str,
+        transport: Literal["tcp", "udp"] = "tcp",
+        timeout_seconds: float = 10.0,
+        user: str | None = None,
+        password_file: Path | None = None,
+        password_env: str | None = None,
+        verify: bool = True,
+        ca_file: Path | None = None,
+    ) -> None:
+        """`url` may hold user:password@, which no log and no error shows; or they come from the other options.
+
+        `timeout_seconds`: without sound for so long, at the beginning or later, it is given up. `verify`: whether the
+        certificate of rtsps:// must be signed by an authority of the system, or of `ca_file` (PEM).
 
         Raises:
-            ConfigError: that is no RTSP address, or no time to wait.
+            ConfigError: that is no RTSP address, there is no password where one should be, or no time to wait.
         """
         if timeout_seconds <= 0:
             raise ConfigError(f"timeout_seconds cannot be {timeout_seconds}", help="10 is a good value")
-        parts = _address.checked(url, "rtsp", "rtsps")
-        self._url = parts.geturl()
-        self._host = parts.hostname
-        self._public = redacted(self._url)
+        self._host = Host(
+            url,
+            SCHEMES,
+            user=user,
+            password_file=password_file,
+            password_env=password_env,
+            verify=verify,
+            ca_file=ca_file,
+        )
         self._timeout = timeout_seconds
-        self._options = {"rtsp_transport": transport, "allowed_media_types": "audio"}
+        self._transport = transport
+        self._all_tracks = False
+        self._settled = False  # whether the server has given sound in this way
+        self._opening: Opening | None = None
 
     @classmethod
     def from_address(cls, address: str) -> dict[str, Any]:
@@ -62,68 +84,60 @@ class RtspSource:
         Raises:
             ConfigError: that is no RTSP address.
         """
-        _address.checked(address, "rtsp", "rtsps")
+        _address.checked(address, *SCHEMES)
         return {"url": address}
 
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Codec, sample_rate, channels, transport, and what is known of the sender's clock."""
+        if self._opening is None or not self._opening.facts:
+            return {}
+        ahead = self._opening.clock.offset_seconds
+        told = {} if ahead is None else {"sender_clock_offset_seconds": ahead}
+        return {**self._opening.facts, "transport": self._transport, **told}
+
     def blocks(self) -> Iterator[AudioBlock]:
-        """Open, then yield until the stream ends; lost packets become gaps, as far as the time stamps tell.
+        """Open, then yield until it ends or is closed; lost packets leave a gap of their size, as far as stamps tell.
 
         Raises:
-            SourceError: it cannot be opened, falls silent, breaks, or changes its rate.
+            SourceError: it cannot be opened, falls silent, breaks, or changes its rate or codec.
         """
-        with self._opened() as container:
-            if not container.streams.audio:
-                raise self._fault("no_audio", "the stream has no audio")
-            timeline: Timeline | None = None
-            for frame in self._frames(container, container.streams.audio[0]):
-                timeline = timeline or Timeline(frame.sample_rate)
-                if frame.sample_rate != timeline.sample_rate:
-                    raise self._fault("ended", f"the rate changed to {frame.sample_rate} Hz")
-                yield self._block(frame, timeline)
-
-    def _block(self, frame: av.AudioFrame, timeline: Timeline) -> AudioBlock:
-        samples, rate = mono(frame), frame.sample_rate
-        first = timeline.place(position(frame), len(samples))
-        captured_ns = time.time_ns() - nanoseconds(len(samples), rate)
-        return AudioBlock(samples, rate, first, captured_ns, "arrival", ARRIVAL_UNCERTAINTY_NS, timeline.epoch)
+        began = time.monotonic()
+        reader = Reader(self._opened, lambda error: self._explained(error, time.monotonic() - began))
+        self._opening = Opening(reader, self._host.shown, self._timeout)
+        try:
+            for block in self._opening.blocks():
+                self._settled = self._settled or len(block.samples) > 0
+                yield block
+        except Fault as fault:
+            if fault.reason == "timeout" and not self._settled:
+                self._all_tracks = not self._all_tracks  # some servers say yes and then send nothing
+            text = f"{self._host.shown}: {fault}"
+            raise SourceError(text, reason=fault.reason, help=HINTS.get(fault.reason, "")) from None
 
     def _opened(self) -> av.container.InputContainer:
-        began = time.monotonic()
         try:
-            return av.open(self._url, options=self._options, timeout=(self._timeout, self._timeout))
-        except av.FFmpegError as error:
-            reason = self._reason_not_opened(error, time.monotonic() - began)
-            # Without its cause: PyAV's text, and so a traceback, holds the whole address.
-            raise self._fault(reason, said(error)) from None
+            return self._open()
+        except REFUSED:
+            if self._settled:
+                raise
+            self._all_tracks = not self._all_tracks
+            return self._open()
 
-    def _reason_not_opened(self, error: av.FFmpegError, waited: float) -> Reason:
-        if waited >= self._timeout:
-            return "timeout"  # FFmpeg reports the interruption of a handshake as invalid data
-        if isinstance(error, av.InvalidDataError):
-            return "unknown"
-        return "dns" if error.errno == errno.EIO and not _resolves(self._host) else reason_of(error)
+    def _open(self) -> av.container.InputContainer:
+        options = {
+            "rtsp_transport": self._transport,
+            "allowed_media_types": "audio+video" if self._all_tracks else "audio",
+            "analyzeduration": str(ANALYSIS_US),
+            **self._host.options,
+        }
+        return av.open(self._host.url, options=options, timeout=(self._timeout, self._timeout))
 
-    def _frames(self, container: av.container.InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
-        damaged = 0
-        try:
-            for packet in container.demux(stream):
-                try:
-                    yield from stream.decode(packet)
-                    damaged = 0
-                except av.InvalidDataError:
-                    damaged += 1
-                    if damaged > MOST_DAMAGED:
-                        raise
-        except av.FFmpegError as error:
+    def _explained(self, error: av.FFmpegError, waited: float) -> tuple[Reason, str]:
+        reason, text = self._host.explained(error)
+        if self._opening is not None and self._opening.facts:
             # A connection that breaks within a packet is an input/output error to FFmpeg.
-            raise self._fault("ended" if error.errno == errno.EIO else reason_of(error), said(error)) from None
-
-    def _fault(self, reason: Reason, text: str) -> SourceError:
-        return SourceError(f"{self._public}: {text}", reason=reason, help=HINTS.get(reason, ""))
-
-
-def _resolves(host: str | None) -> bool:
-    try:
-        return bool(socket.getaddrinfo(host, None))
-    except OSError:
-        return False
+            return ("ended" if reason == "unknown" else reason), text
+        if waited >= self._timeout:
+            return "timeout", "nothing comes"  # FFmpeg reports the interruption of a handshake as invalid data
+        return ("unknown" if isinstance(error, av.InvalidDataError) else reason), text

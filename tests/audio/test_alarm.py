@@ -41,6 +41,16 @@ def test_a_short_loss_is_no_alarm() -> None:
         assert turns(alarm, clock, 8) == []
 
 
+def test_a_loss_soon_after_the_start_is_no_alarm_yet() -> None:
+    clock = HandClock()
+    alarm = Alarm(clock)
+    alarm.live()
+    assert turns(alarm, clock, 18) == []
+    alarm.lost()
+    assert turns(alarm, clock, 29) == []
+    assert turns(alarm, clock, 1) == [(48, True)]
+
+
 def test_a_source_that_comes_and_goes_is_one_alarm() -> None:
     clock = HandClock()
     alarm = Alarm(clock)

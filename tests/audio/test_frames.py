@@ -12,6 +12,7 @@ from mgcld.audio.frames import (
     KINDS,
     MAGIC,
     MOST_BYTES,
+    Begun,
     Decoder,
     Ended,
     Facts,
@@ -38,6 +39,7 @@ BLOCKS = st.builds(
 RECORDS: st.SearchStrategy[Record] = st.one_of(
     BLOCKS,
     st.builds(Fault, st.sampled_from(REASONS), st.text(), st.text()),
+    st.just(Begun()),
     st.just(Ended()),
     st.builds(Facts, st.dictionaries(st.text(), st.none() | st.integers() | st.text())),
     st.builds(Note, st.integers(0, 50), st.text()),
@@ -53,7 +55,7 @@ def fields(record: Record) -> object:
 
 def framed(kind: int, payload: bytes) -> bytes:
     """A frame with a good head around anything."""
-    return HEAD.pack(MAGIC, kind, len(payload), zlib.crc32(payload)) + payload
+    return HEAD.pack(MAGIC, kind, len(payload), zlib.crc32(payload, kind)) + payload
 
 
 @given(st.lists(RECORDS, max_size=5), st.lists(st.integers(1, 60), min_size=1))

@@ -1,7 +1,9 @@
+import logging
 import time
 from itertools import pairwise
 
 import pytest
+from clocks import HandClock
 from sounds import block, noise
 
 from mgcld.audio import health
@@ -75,3 +77,67 @@ def test_the_rate_falls_to_nothing_when_nothing_comes(monkeypatch: pytest.Monkey
     kept.heard(block(noise(400), 8000))
     monkeypatch.setattr(health, "RATE_SECONDS", 0)
     assert kept.status.bytes_per_s == 0.0
+
+
+def test_a_source_that_never_starts_is_an_alarm_for_people_and_for_programs(caplog: pytest.LogCaptureFixture) -> None:
+    clock, seen = HandClock(), list[SourceStatus]()
+    kept = Health("door", live=True, longest_seconds=5.0, on_status=seen.append, clock=clock)
+    kept.turn("lost", error=SourceError("x", reason="dns", help="look up"), retry_in=1.0)
+    clock.on(29)
+    kept.look()
+    assert seen[-1].alarm_since_ns is None
+    clock.on(1)
+    kept.look()
+    assert seen[-1].alarm_since_ns == pytest.approx(time.time_ns() - 30e9, abs=5e9)
+    assert "door: ALARM: no lasting sound for 30 s (dns)" in caplog.text
+    kept.turn("live")
+    clock.on(30)
+    kept.look()
+    assert (seen[-1].alarm_since_ns, kept.status.alarm_since_ns) == (None, None)
+    assert "alarm over" in caplog.text
+
+
+def test_alarms_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    clock = HandClock()
+    kept = Health("door", live=True, longest_seconds=5.0, on_status=lambda _: None, clock=clock)
+    for _ in range(50):  # half a minute with sound, half a minute without
+        for state in ("lost", "live"):
+            kept.turn(state)  # type: ignore[arg-type]
+            clock.on(31)
+            kept.look()
+    assert len([record for record in caplog.records if record.levelno >= logging.WARNING]) < 25
+
+
+def test_a_recording_that_is_over_is_no_alarm() -> None:
+    clock, seen = HandClock(), list[SourceStatus]()
+    kept = Health("take", live=False, longest_seconds=5.0, on_status=seen.append, clock=clock)
+    kept.turn("ended")
+    clock.on(100)
+    kept.look()
+    assert [status.alarm_since_ns for status in seen] == [None]
+
+
+def test_silence_is_told_while_it_lasts(caplog: pytest.LogCaptureFixture) -> None:
+    kept, seen = followed()
+    kept.turn("live")
+    for window in Windower("mic", 1000, 1.0, 1.0).push(block(noise(65_000) * 0, 1000)):
+        kept.cut(window)
+        kept.look()
+    assert "digital silence" in (seen[-1].hint or "")
+    assert seen[-1].silent_since_ns is not None
+    kept.cut(Windower("mic", 1000, 1.0, 1.0).push(block(noise(1000), 1000))[0])
+    kept.look()
+    assert (seen[-1].hint, seen[-1].silent_since_ns) == (None, None)
+    assert [record.getMessage()[:12] for record in caplog.records] == ["mic: all tha", "mic: what wa"]
+    assert len(seen) == 3
+
+
+def test_the_last_hundred_changes_are_remembered() -> None:
+    kept, _ = followed()
+    for _ in range(80):
+        kept.turn("live")
+        kept.turn("lost", error=SourceError("x", reason="ended"))
+    history = kept.status.history
+    assert len(history) == 100
+    assert [(step.state, step.reason) for step in history[-2:]] == [("live", None), ("lost", "ended")]
+    assert all(a.at_ns <= b.at_ns for a, b in pairwise(history))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sounds import noise, tone
 
-from mgcld.audio.levels import flags, level_dbfs
+from mgcld.audio.levels import flags, level_dbfs, peak_dbfs
 
 
 def test_a_square_wave_of_full_scale_is_zero_and_a_sine_three_decibels_less() -> None:
@@ -10,9 +10,16 @@ def test_a_square_wave_of_full_scale_is_zero_and_a_sine_three_decibels_less() ->
     assert level_dbfs(tone(100, 1, 8000, amplitude=1.0)) == pytest.approx(-3.01, abs=0.01)
 
 
+def test_the_peak_is_that_of_the_largest_sample_to_either_side() -> None:
+    assert peak_dbfs(tone(100, 1, 8000, amplitude=1.0)) == pytest.approx(0.0, abs=0.01)
+    assert peak_dbfs(np.array([0.1, -0.5, 0.2], np.float32)) == pytest.approx(-6.02, abs=0.01)
+    assert peak_dbfs(np.array([1e-40], np.float32)) == pytest.approx(-800, abs=0.1)
+
+
 def test_digital_silence_has_no_level() -> None:
-    assert level_dbfs(np.zeros(100, np.float32)) is None
-    assert level_dbfs(np.empty(0, np.float32)) is None
+    for level in (level_dbfs, peak_dbfs):
+        assert level(np.zeros(100, np.float32)) is None
+        assert level(np.empty(0, np.float32)) is None
 
 
 def test_what_hardly_moves_is_silent() -> None:

@@ -21,11 +21,6 @@ from mgcld.errors import ConfigError, SourceError
 HERE = Path(__file__).parent
 
 
-@pytest.fixture(autouse=True)
-def _sources(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]))
-
-
 @pytest.fixture
 def rough(request: pytest.FixtureRequest) -> Iterator[RemoteSource]:
     source = RemoteSource("mic", "rough:Rough", {"way": request.param})
@@ -186,7 +181,7 @@ def test_what_a_source_logs_is_logged_here_but_not_without_end(
 @pytest.mark.parametrize("way", ["plays", "waits", "hangs", "hangs_with_the_lock", "ignores", "starts_another"])
 def test_no_process_outlives_a_parent_that_is_killed(way: str) -> None:
     code = (
-        "import sys; from mgcld.audio.remote import RemoteSource\n"
+        f"import sys; sys.path.insert(0, {str(HERE)!r}); from mgcld.audio.remote import RemoteSource\n"
         f"source = RemoteSource('mic', 'rough:Rough', dict(way={way!r}))\n"
         "for number, block in enumerate(source.blocks()):\n"
         "    if number in (0, 20): print(source.pid, source.facts.get('child', source.pid))\n"

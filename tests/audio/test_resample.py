@@ -1,7 +1,9 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from crystals import Ear, World, jitter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sounds import START_NS, block, cut, frequency_of, noise, tone
@@ -73,6 +75,43 @@ def test_a_gap_stays_a_gap_of_the_same_length(native: int, before: int, lost: in
         assert joined(heard).tobytes() == joined(resampled([first], 16_000)).tobytes()
         assert joined(after).tobytes() == joined(resampled([second], 16_000)).tobytes()
     assert gap >= 1
+    assert after[0].captured_ns == second.captured_ns
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    native=st.sampled_from([8000, 11_025, 48_000]),
+    size=st.floats(0.02, 1.5),
+    drift=st.floats(-200e-6, 200e-6),
+    seed=st.integers(0, 99),
+)
+def test_what_it_makes_has_the_time_of_what_was_heard(native: int, size: float, drift: float, seed: int) -> None:
+    # The times are bent all the while: by drift and jitter, and hard, because the clock turns out to be off by 0.5 s.
+    world = World()
+    rough = Ear(world, drift, "rtcp", 0.5, size, jitter(seed, 0.4, 0.5), rate=native)
+    good = Ear(world, drift, "rtcp", 0.01, size, jitter(seed, -0.01, 0.01), rate=native)
+    keeper, few = world.timekeeper(), [*rough.blocks(2 * size)]
+    stamped = [*few, *good.blocks(4 + 6 * size, first=few[-1].first_sample + len(few[-1].samples))]
+    heard = [keeper.follow(each) for each in stamped]
+    made = resampled(heard, 16_000)
+    joined(made)
+    assert len({each.drift for each in made}) > 1
+    for each in made:
+        for place in (each.first_sample, each.first_sample + len(each.samples) - 1):
+            position = place * native // 16_000
+            mark = [every for every in heard if every.first_sample <= position][-1]
+            past = (place / 16_000 - mark.first_sample / native) * (1 + mark.drift)
+            assert each.heard_ns(place) == pytest.approx(mark.captured_ns + past * 1e9, abs=2000)
+
+
+def test_a_step_of_the_clock_starts_a_new_filter_and_loses_nothing() -> None:
+    first, second = cut(block(noise(1001), 11_025), [500])
+    second = replace(second, clock_steps=1, captured_ns=second.captured_ns + 3600 * 10**9)
+    made = resampled([first, second], 16_000)
+    before, after = ([each for each in made if each.clock_steps == steps] for steps in (0, 1))
+    joined(made)
+    assert joined(before).tobytes() == joined(resampled([first], 16_000)).tobytes()
+    assert joined(after).tobytes() == joined(resampled([second], 16_000)).tobytes()
     assert after[0].captured_ns == second.captured_ns
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -77,9 +78,9 @@ def test_gaps_without_a_window_between_them_add_up() -> None:
     assert [window.gap_samples for window in windows(blocks, 10, 10, flush=False)] == [0, 0, 15 + 7]
 
 
-def test_nobody_knows_what_is_lost_between_epochs() -> None:
+def test_by_the_time_of_arrival_nobody_knows_what_is_lost_between_epochs() -> None:
     blocks = [block(noise(15), RATE), block(noise(10), RATE, epoch=1), block(noise(10), RATE, first=10, epoch=1)]
-    made = windows(blocks, 10, 10, flush=False)
+    made = windows([replace(each, clock="arrival") for each in blocks], 10, 10, flush=False)
     assert starts(made) == [(0, 0), (1, 0), (1, 10)]
     assert [window.gap_samples for window in made] == [0, None, 0]
 
@@ -92,10 +93,49 @@ def test_an_index_that_falls_back_is_a_gap_of_unknown_size() -> None:
 
 def test_times_count_from_the_first_block_after_a_gap() -> None:
     late = block(noise(20), RATE, first=10)
-    later = block(noise(20), RATE, first=30, start_ns=START_NS + 555)  # a clock that wanders within a stretch
+    later = block(noise(20), RATE, first=30, start_ns=START_NS + 555)  # less than a sample: rounding
     made = windows([late, later], 10, 10)
     assert [window.start_ns - START_NS for window in made] == [10_000_000, 20_000_000, 30_000_000, 40_000_000]
     assert {(window.clock, window.clock_uncertainty_ns) for window in made} == {("adc", 1000)}
+
+
+@settings(deadline=None)
+@given(places=PLACES, size=SIZES, hop=SIZES, moved=st.lists(st.integers(-400_000, 400_000), min_size=31, max_size=31))
+def test_a_window_has_the_time_of_the_block_that_brought_its_first_sample(
+    places: list[int], size: int, hop: int, moved: list[int]
+) -> None:
+    blocks = [
+        replace(each, captured_ns=each.captured_ns + by, drift=by * 1e-9, clock_uncertainty_ns=abs(by))
+        for each, by in zip(cut(block(noise(300), RATE), places), moved, strict=False)
+    ]
+    blocks = [each for each in blocks if len(each.samples)]
+    for window in windows(blocks, size, hop):
+        brought = [each for each in blocks if each.first_sample <= window.first_sample][-1]
+        assert window.start_ns == pytest.approx(brought.heard_ns(window.first_sample), abs=1000)
+        assert window.clock_uncertainty_ns == brought.clock_uncertainty_ns
+
+
+def test_a_step_of_the_clock_starts_a_new_window_that_says_so() -> None:
+    first, second = cut(block(noise(50), RATE), [25])
+    made = windows([first, replace(second, clock_steps=1, captured_ns=START_NS)], 10, 5, flush=False)
+    assert starts(made) == [(0, 0), (0, 5), (0, 10), (0, 15), (0, 25), (0, 30), (0, 35), (0, 40)]
+    assert [window.gap_samples for window in made] == [0] * 8
+    assert [window.start_ns - START_NS for window in made[4:]] == [0, 5_000_000, 10_000_000, 15_000_000]
+    assert [window.first_sample for window in made if "clock_step" in window.flags] == [25]
+
+
+def test_windows_tell_of_the_clock_once_also_when_a_step_was_followed_by_a_gap() -> None:
+    blocks = [
+        block(noise(10), RATE),
+        replace(block(noise(5), RATE, first=10), clock_steps=1),
+        replace(block(noise(25), RATE, first=20), clock_steps=1),
+    ]
+    made = windows(blocks, 10, 10, flush=False)
+    assert [(window.gap_samples, "clock_step" in window.flags) for window in made] == [
+        (0, False),
+        (5, True),
+        (0, False),
+    ]
 
 
 def test_the_tail_of_a_sound_is_one_partial_window() -> None:
@@ -133,6 +173,7 @@ def test_level_and_flags_tell_of_what_was_heard_alone() -> None:
     loud = np.array([1, -1] * 10, np.float32)
     (only,) = windows([block(loud, RATE)], 100, 100)
     assert only.level_dbfs == pytest.approx(0.0)
+    assert only.peak_dbfs == pytest.approx(0.0)
     assert only.flags == {"clipped", "partial"}
 
 

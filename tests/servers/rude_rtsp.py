@@ -68,6 +68,12 @@ STEP_SECONDS = 0.01
 BURST = 100
 """Frames that are sent before it looks up."""
 PICTURE = "m=video 0 RTP/AVP 26\r\na=control:picture\r\n"
+REASONS = {
+    **{status.value: status.phrase for status in HTTPStatus},
+    454: "Session Not Found",
+    455: "Method Not Valid in This State",
+    461: "Unsupported Transport",
+}
 REALM, NONCE = "rude", "5ccc069c403ebaf9f0171e9517f40e41"
 
 
@@ -245,8 +251,7 @@ class Connection:
         status, told, body = self._answer(method, address, headers)
         told = {"CSeq": headers["CSeq"], "Session": "1", **told}
         head = "".join(f"{key}: {value}\r\n" for key, value in told.items())
-        reason = {461: "Unsupported Transport", 455: "Method Not Valid in This State"}.get(status)
-        return f"RTSP/1.0 {status} {reason or HTTPStatus(status).phrase}\r\n{head}\r\n{body}".encode()
+        return f"RTSP/1.0 {status} {REASONS.get(status, 'No')}\r\n{head}\r\n{body}".encode()
 
     def _answer(self, method: str, address: str, headers: dict[str, str]) -> tuple[int, dict[str, str], str]:
         if method != "OPTIONS" and not self._welcome(method, address, headers.get("Authorization", "")):

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from mgcld_plugins.encoders.mini import MiniEncoder
+from untrained import trained
 
 from mgcld.audio.inbox import Inbox
 from mgcld.audio.windows import made_window
@@ -67,8 +68,6 @@ def windows(hop: int, count: int) -> list[Window]:
 
 def probs(bus: Publisher, deadline: Deadline | None, hop: int, count: int) -> tuple[list[Message], Engine]:
     """What goes out for so many windows that come one by one."""
-    from test_recogniser import trained
-
     encoder, keeper, inbox = MiniEncoder("cpu"), Keeper(), Inbox(8)
     outlet = Outlet(wire.Stamper("attic"), bus, {"keeper": keeper})
     recogniser = Recogniser(Listener(encoder, SlowCaptioner(), deadline), trained(encoder))

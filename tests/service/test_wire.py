@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mgcld
-from mgcld.data import Message, Prediction, SourceStatus, Window
+from mgcld.data import Message, Prediction, SourceStatus, Transition, Window
 from mgcld.errors import MessageError
 from mgcld.service import wire
 
@@ -30,10 +30,13 @@ WINDOW = Window(
     level_dbfs=-23.456789,
     flags=frozenset({"late", "clipped"}),
     dropped_windows=3,
+    peak_dbfs=-3.456789,
 )
 PREDICTION = Prediction(("siren", "rain"), (0.9, 0.0123456789), 0.0876543211, caption="the sound of a siren")
 LATENCY = {"queue": 1.23456789, "encode": 30.0, "adapt": 2.5}
-NODE = wire.NodeStatus(0.123456, 2, 0.2, 400_000_000, None, {"live": 3, "lost": 1}, skipped_captions=7)
+NODE = wire.NodeStatus(
+    0.123456, 2, 0.2, 400_000_000, None, {"live": 3, "lost": 1}, alarms=("garden",), skipped_captions=7
+)
 META = wire.Meta(("siren", "rain"), (0.5, 0.7), "mini", "tags", "0a1b2c3d", 5.0, 2.5)
 
 
@@ -50,8 +53,8 @@ def test_a_prob_has_exactly_the_promised_fields() -> None:
     assert message.topic == "mgcl/v1/prob/kitchen/"
     axis = {"source", "epoch", "first_sample", "samples", "sample_rate"}
     clock = {"t_start_ns", "t_end_ns", "clock", "clock_uncertainty_ns"}
-    rest = {"valid_samples", "gap_samples", "dropped_windows", "flags", "level_dbfs", "latency_ms", "adapter"}
-    assert message.header.keys() == STAMP | axis | clock | rest
+    sound = {"valid_samples", "gap_samples", "dropped_windows", "flags", "level_dbfs", "peak_dbfs"}
+    assert message.header.keys() == STAMP | axis | clock | sound | {"latency_ms", "adapter"}
     assert message.body.keys() == {"p", "unknown", "top", "caption", "caption_fresh"}
 
 
@@ -62,7 +65,7 @@ def test_a_prob_says_what_the_window_and_the_prediction_say() -> None:
     assert header["t_end_ns"] - header["t_start_ns"] == 5_000_000_000
     assert header["flags"] == ["clipped", "late"]
     assert header["gap_samples"] is None
-    assert header["level_dbfs"] == -23.46
+    assert (header["level_dbfs"], header["peak_dbfs"]) == (-23.46, -3.46)
     assert header["latency_ms"] == {"queue": 1.235, "encode": 30.0, "adapt": 2.5}
     assert body["p"] == [0.9, 0.012346]
     assert body["top"] == [["siren", 0.9], ["unknown", 0.087654], ["rain", 0.012346]]
@@ -85,7 +88,8 @@ def test_a_prob_says_whether_its_caption_is_its_own() -> None:
 
 @pytest.mark.parametrize("level", [None, -math.inf, math.nan])
 def test_digital_silence_is_null(level: float | None) -> None:
-    assert sent(prob(replace(WINDOW, level_dbfs=level))).header["level_dbfs"] is None
+    header = sent(prob(replace(WINDOW, level_dbfs=level, peak_dbfs=level))).header
+    assert (header["level_dbfs"], header["peak_dbfs"]) == (None, None)
 
 
 def test_a_number_that_is_none_never_gets_out() -> None:
@@ -95,7 +99,23 @@ def test_a_number_that_is_none_never_gets_out() -> None:
 
 
 def test_the_health_of_a_source_has_exactly_the_promised_fields() -> None:
-    status = SourceStatus("mic1", "lost", 17, "timeout", "is it on?", 3, 99, 63_999.96, -math.inf, 4)
+    steps = tuple(Transition(at_ns, "live" if at_ns % 2 else "lost", None) for at_ns in range(15))
+    status = SourceStatus(
+        source="mic1",
+        state="lost",
+        since_ns=17,
+        reason="timeout",
+        hint="is it on?",
+        restarts=3,
+        next_retry_ns=99,
+        alarm_since_ns=18,
+        silent_since_ns=16,
+        bytes_per_s=63_999.96,
+        level_dbfs=-math.inf,
+        drops=4,
+        facts={"codec": "pcm_alaw", "channels": 1},
+        history=(*steps, Transition(17, "lost", "timeout")),
+    )
     message = sent(wire.source_health(status))
     assert message.topic == "mgcl/v1/health/mic1/"
     assert message.header.keys() == STAMP
@@ -109,6 +129,10 @@ def test_the_health_of_a_source_has_exactly_the_promised_fields() -> None:
         "bytes_per_s": 64_000.0,
         "level_dbfs": None,
         "drops": 4,
+        "alarm_since_ns": 18,
+        "silent_since_ns": 16,
+        "facts": {"codec": "pcm_alaw", "channels": 1},
+        "history": [*([step.at_ns, step.state, None] for step in steps[6:]), [17, "lost", "timeout"]],
     }
 
 
@@ -122,6 +146,7 @@ def test_the_health_of_the_node_has_exactly_the_promised_fields() -> None:
         "rss_bytes": 400_000_000,
         "gpu_bytes": None,
         "sources": {"live": 3, "lost": 1},
+        "alarms": ["garden"],
         "dropped_messages": 0,
         "skipped_captions": 7,
     }

@@ -1,29 +1,51 @@
-import base64
 import itertools
 import logging
 import socket
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from certificates import certificate, server_context
 from conftest import RtspServer
 from mgcld_plugins.sources.rtsp import RtspSource
-from rtsp_peer import FRAME, RATE, UNKNOWN_CODEC, VIDEO, Peer, packet, packets
-from tones import frequency_of, impurity_of, tone
+from servers.rtp import signal
+from servers.rude_rtsp import Peer
+from tones import frequency_of, impurity_of
 
 from mgcld.audio.capture import Capture, windows_of
 from mgcld.audio.inbox import Inbox
 from mgcld.data import AudioBlock, SourceStatus, Window
-from mgcld.errors import SourceError
+from mgcld.errors import ConfigError, SourceError
 
-SECOND = tone(500, 1, RATE)
+RATE = 8000
+FRAME = 160
+SOUND = signal(0, 2 * RATE, RATE) / np.float32(32768)
+LEVEL = -15.05
+"""Of `signal` (dB relative to full scale): a sine of a quarter."""
 
 
-def blocks_of(peer: Peer, **options: object) -> list[AudioBlock]:
-    return list(RtspSource(f"rtsp://127.0.0.1:{peer.port}/live", **options).blocks())  # type: ignore[arg-type]
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    with Peer() as peer:
+        peer.do("speed=0")
+        yield peer
+
+
+def source_of(peer: Peer, **options: object) -> RtspSource:
+    return RtspSource(f"rtsp://127.0.0.1:{peer.port}/x", **options)  # type: ignore[arg-type]
+
+
+def heard(source: RtspSource) -> Iterator[AudioBlock]:
+    """Its blocks that hold sound."""
+    return (block for block in source.blocks() if len(block.samples))
+
+
+def all_of(source: RtspSource) -> tuple[np.ndarray, list[AudioBlock]]:
+    blocks = list(heard(source))
+    return np.concatenate([block.samples for block in blocks]), blocks
 
 
 def fault_of(source: RtspSource) -> SourceError:
@@ -70,7 +92,7 @@ def test_a_tone_is_heard_at_its_frequency_and_level(
     assert (first.gap_samples, second.gap_samples, second.first_sample) == (0, 0, 8000)
     assert before - second.clock_uncertainty_ns < first.start_ns < time.time_ns()
     assert first.clock == "arrival"
-    block = next(source.blocks())
+    block = next(heard(source))
     assert (block.sample_rate, block.first_sample, block.samples.dtype, block.samples.ndim) == (
         native,
         0,
@@ -131,134 +153,301 @@ def test_a_host_that_nobody_knows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"),
+    ("status", "reason"), [(401, "auth"), (403, "auth"), (404, "not_found"), (454, "refused"), (503, "refused")]
+)
+def test_what_the_server_answers_is_the_reason(peer: Peer, status: int, reason: str) -> None:
+    peer.do(f"describe={status}")
+    assert fault_of(source_of(peer)).reason == reason
+
+
+@pytest.mark.parametrize("rudeness", ["mute=1", "dumb=1"])
+def test_a_server_that_accepts_and_then_sends_nothing_costs_one_timeout(peer: Peer, rudeness: str) -> None:
+    peer.do(rudeness)
+    began = time.monotonic()
+    fault = fault_of(source_of(peer, timeout_seconds=1.5))
+    assert fault.reason == "timeout"
+    assert 1.4 < time.monotonic() - began < 2.9
+
+
+def test_a_stream_that_falls_silent_ends_in_a_timeout_and_ticks_until_then(peer: Peer) -> None:
+    peer.do(f"at {RATE} stall")
+    blocks: list[AudioBlock] = []
+    with pytest.raises(SourceError) as caught:
+        for block in source_of(peer, timeout_seconds=1.5).blocks():
+            blocks.append(block)
+    assert caught.value.reason == "timeout"
+    assert sum(len(block.samples) for block in blocks) >= RATE
+    ticks = [block for block in blocks if not len(block.samples)]
+    assert ticks
+    assert {(tick.sample_rate, tick.epoch) for tick in ticks} == {(RATE, 0)}
+
+
+def test_a_stream_without_audio(peer: Peer) -> None:
+    peer.do("tracks=video")
+    assert fault_of(source_of(peer)).reason == "no_audio"
+
+
+def test_a_codec_that_nobody_knows(peer: Peer) -> None:
+    peer.do("codec=UNKNOWN")
+    assert fault_of(source_of(peer)).reason == "codec"
+
+
+def test_a_server_of_another_kind(peer: Peer) -> None:
+    peer.do("greeting=SSH-2.0-OpenSSH_9.2\r\n", "mute=1")
+    assert fault_of(source_of(peer, timeout_seconds=1)).reason in ("timeout", "unknown")
+
+
+def test_only_audio_is_asked_for(peer: Peer) -> None:
+    peer.do("tracks=both", f"at {RATE} end")
+    samples, _ = all_of(source_of(peer))
+    assert len(samples) == RATE
+    assert [request.split()[1][-6:] for request in peer.asked if request.startswith("SETUP")] == ["/sound"]
+
+
+@pytest.mark.parametrize("insist", ["setup", "play"])
+def test_a_server_that_gives_sound_only_with_a_picture_is_asked_for_both_and_so_ever_after(
+    peer: Peer, insist: str
+) -> None:
+    peer.do("tracks=both", f"insist={insist}")
+    source = source_of(peer)
+    for opening in range(2):
+        peer.do(f"at {RATE} end")
+        samples, _ = all_of(source)
+        assert np.array_equal(samples, SOUND[:RATE]), opening
+    setups = [request.split()[1].rpartition("/")[2] for request in peer.asked if request.startswith("SETUP")]
+    assert setups == ["sound", "picture", "sound", "picture", "sound"]
+
+
+def test_a_server_that_sends_nothing_for_sound_alone_is_asked_for_all_the_next_time(peer: Peer) -> None:
+    peer.do("tracks=both", "dumb=1")
+    source = source_of(peer, timeout_seconds=0.5)
+    fault_of(source)
+    peer.do("dumb=0", f"at {RATE} end")
+    assert len(all_of(source)[0]) == RATE
+    setups = [request.split()[1].rpartition("/")[2] for request in peer.asked if request.startswith("SETUP")]
+    assert setups == ["sound", "picture", "sound"]
+
+
+def test_samples_arrive_as_they_were_sent(peer: Peer) -> None:
+    peer.do(f"at {RATE} end")
+    samples, blocks = all_of(source_of(peer))
+    assert [block.first_sample for block in blocks] == list(range(0, RATE, FRAME))
+    assert np.array_equal(samples, SOUND[:RATE])
+
+
+@pytest.mark.parametrize(
+    ("codec", "rate", "name", "tolerance"),
     [
-        ("401 Unauthorized", "auth"),
-        ("403 Forbidden", "auth"),
-        ("404 Not Found", "not_found"),
-        ("503 Service Unavailable", "refused"),
+        ("L16", 44_100, "pcm_s16be", 0.02),
+        ("PCMU", 8000, "pcm_mulaw", 0.2),
+        ("PCMA", 8000, "pcm_alaw", 0.2),
+        ("G726-16", 8000, "g726le", 0.5),
+        ("G726-24", 8000, "g726le", 0.2),
+        ("G726-32", 8000, "g726le", 0.2),
+        ("G726-40", 8000, "g726le", 0.2),
+        ("AAC", 16_000, "aac", 0.2),
+        ("AAC", 48_000, "aac", 0.2),
+        ("OPUS", 48_000, "opus", 0.2),
     ],
 )
-def test_what_the_server_answers_is_the_reason(status: str, reason: str) -> None:
-    with Peer(describe=status) as peer:
-        assert fault_of(RtspSource(f"rtsp://127.0.0.1:{peer.port}/x")).reason == reason
+def test_a_tone_of_any_codec_of_cameras_is_heard_at_its_frequency_and_level(
+    peer: Peer, codec: str, rate: int, name: str, tolerance: float
+) -> None:
+    peer.do(f"codec={codec}", f"rate={rate}")
+    source = source_of(peer)
+    windows = windows_of(source, name="camera", sample_rate=16_000, window_seconds=1, hop_seconds=1)
+    _, window = itertools.islice(windows, 2)
+    windows.close()  # type: ignore[attr-defined]
+    assert frequency_of(window.samples, 16_000) == pytest.approx(1000, abs=1)
+    assert window.level_dbfs == pytest.approx(LEVEL, abs=tolerance)
+    assert window.gap_samples == 0
+    assert source.facts["codec"] == name
+    assert source.facts["sample_rate"] == rate
+    assert source.facts["transport"] == "tcp"
 
 
-def test_a_server_that_accepts_and_stays_silent_ends_in_a_timeout() -> None:
-    with Peer(mute=True) as peer:
-        began = time.monotonic()
-        fault = fault_of(RtspSource(f"rtsp://127.0.0.1:{peer.port}/x", timeout_seconds=0.5))
-        assert fault.reason == "timeout"
-        assert time.monotonic() - began < 5
+def test_another_codec_and_rate_after_a_reconnect_are_heard_as_they_are(peer: Peer) -> None:
+    source = source_of(peer)
+    told = []
+    for codec, rate in (("PCMU", 8000), ("L16", 48_000)):
+        peer.do(f"codec={codec}", f"rate={rate}", f"at {rate} end")
+        samples, blocks = all_of(source)
+        told.append((blocks[0].sample_rate, source.facts["codec"], round(frequency_of(samples, rate))))
+    assert told == [(8000, "pcm_mulaw", 1000), (48_000, "pcm_s16be", 1000)]
 
 
-def test_a_stream_that_falls_silent_ends_in_a_timeout() -> None:
-    with Peer(packets=packets(SECOND), stall=True) as peer:
-        source = RtspSource(f"rtsp://127.0.0.1:{peer.port}/x", timeout_seconds=0.5)
-        heard = source.blocks()
-        assert sum(len(next(heard).samples) for _ in range(50)) == RATE
-        with pytest.raises(SourceError) as caught:
-            next(heard)
-    assert caught.value.reason == "timeout"
-
-
-def test_a_stream_without_audio() -> None:
-    with Peer(media=VIDEO) as peer:
-        assert fault_of(RtspSource(f"rtsp://127.0.0.1:{peer.port}/x")).reason == "no_audio"
-
-
-def test_a_codec_that_nobody_knows() -> None:
-    with Peer(media=UNKNOWN_CODEC, packets=packets(SECOND), stall=True) as peer:
-        assert fault_of(RtspSource(f"rtsp://127.0.0.1:{peer.port}/x", timeout_seconds=1)).reason == "decode"
-
-
-def test_a_server_of_another_kind() -> None:
-    with Peer(greeting=b"SSH-2.0-OpenSSH_9.2\r\n", mute=True) as peer:
-        assert fault_of(RtspSource(f"rtsp://127.0.0.1:{peer.port}/x", timeout_seconds=1)).reason in (
-            "timeout",
-            "unknown",
-        )
-
-
-def test_only_audio_is_asked_for() -> None:
-    both = (
-        VIDEO.replace("control:track", "control:picture")
-        + "m=audio 0 RTP/AVP 96\r\na=rtpmap:96 L16/8000/1\r\na=control:sound\r\n"
-    )
-    with Peer(media=both, packets=packets(SECOND)) as peer:
-        assert sum(len(block.samples) for block in blocks_of(peer)) == RATE
-        (setup,) = [request for request in peer.asked if request.startswith("SETUP")]
-    assert "/sound " in setup
-
-
-def test_samples_arrive_as_they_were_sent() -> None:
-    with Peer(packets=packets(SECOND)) as peer:
-        blocks = blocks_of(peer)
-    assert [block.first_sample for block in blocks] == list(range(0, RATE, FRAME))
-    assert np.array_equal(np.concatenate([block.samples for block in blocks]), np.round(SECOND * 32768) / 32768)
-
-
-def test_packets_that_are_lost_are_a_gap_of_their_size() -> None:
-    sent = packets(SECOND)
-    del sent[10:15], sent[20]
-    with Peer(packets=sent) as peer:
-        blocks = blocks_of(peer)
+def test_packets_that_are_lost_are_a_gap_of_their_size(peer: Peer) -> None:
+    peer.do(f"at {10 * FRAME} drop 5", f"at {25 * FRAME} drop 1", f"at {RATE} end")
+    _, blocks = all_of(source_of(peer))
     jumps = [(b.first_sample, b.first_sample - a.first_sample - FRAME) for a, b in itertools.pairwise(blocks)]
     assert [jump for jump in jumps if jump[1]] == [(15 * FRAME, 5 * FRAME), (26 * FRAME, FRAME)]
     assert {block.epoch for block in blocks} == {0}
     for block in blocks:
-        sound = np.round(SECOND * 32768) / 32768
-        assert np.array_equal(block.samples, sound[block.first_sample : block.first_sample + FRAME])
+        assert np.array_equal(block.samples, SOUND[block.first_sample : block.first_sample + FRAME])
 
 
-def test_a_sender_that_starts_its_clock_anew_is_a_new_epoch() -> None:
-    half = len(SECOND) // 2
-    sent = packets(SECOND[:half]) + packets(SECOND[half:], [10**9 + i * FRAME for i in range(25)], first_sequence=25)
-    with Peer(packets=sent) as peer:
-        blocks = blocks_of(peer)
+def test_a_sender_that_starts_its_clock_anew_is_a_new_epoch(peer: Peer) -> None:
+    peer.do(f"at {25 * FRAME} restamp 1000000000", f"at {RATE} end")
+    _, blocks = all_of(source_of(peer))
     assert [(block.epoch, block.first_sample) for block in blocks[24:26]] == [(0, 24 * FRAME), (1, 0)]
 
 
-def test_a_connection_that_breaks_within_a_packet_makes_no_noise() -> None:
-    sent = packets(SECOND)
-    with Peer(packets=[*sent[:20], packet(20, 20 * FRAME, SECOND[:FRAME])[:101]]) as peer:
-        heard = RtspSource(f"rtsp://127.0.0.1:{peer.port}/x").blocks()
-        samples = np.concatenate([next(heard).samples for _ in range(20)])
-        with pytest.raises(SourceError) as caught:
-            next(heard)
+@pytest.mark.parametrize("way", ["fin", "rst"])
+def test_a_connection_that_breaks_within_a_packet_makes_no_noise(peer: Peer, way: str) -> None:
+    peer.do("speed=4", f"at {20 * FRAME} {way}")
+    blocks = heard(source_of(peer))
+    samples = np.concatenate([next(blocks).samples for _ in range(19)])
+    with pytest.raises(SourceError) as caught:
+        samples = np.concatenate([samples, *(block.samples for block in blocks)])
     assert caught.value.reason == "ended"
-    assert np.array_equal(samples, np.round(SECOND[: 20 * FRAME] * 32768) / 32768)
+    assert np.array_equal(samples, SOUND[: len(samples)])
 
 
-def test_user_and_password_reach_the_server_and_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
-    wanted = "Basic " + base64.b64encode(b"us@er:pa/ss:word").decode()
-    with caplog.at_level(logging.DEBUG), Peer(password=wanted, packets=packets(SECOND)) as peer:
-        right = RtspSource(f"rtsp://us%40er:pa%2Fss%3Aword@127.0.0.1:{peer.port}/x")
-        assert sum(len(block.samples) for block in right.blocks()) == RATE
-        fault = fault_of(RtspSource(f"rtsp://us%40er:SECRET@127.0.0.1:{peer.port}/x"))
+@pytest.mark.parametrize("auth", ["basic", "digest"])
+def test_user_and_password_reach_the_server_and_nobody_else(
+    peer: Peer, auth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    password = "pa/ss:w@rd %41?"
+    file = tmp_path / "password"
+    file.write_text(f"{password}\n")
+    monkeypatch.setenv("CAMERA", password)
+    peer.do(f"password=us@er:{password}", f"auth={auth}")
+    address = f"127.0.0.1:{peer.port}/x"
+    sources = [
+        RtspSource(f"rtsp://us%40er:pa%2Fss%3Aw%40rd%20%2541%3F@{address}"),
+        RtspSource(f"rtsp://us%40er@{address}", password_file=file),
+        RtspSource(f"rtsp://{address}", user="us@er", password_env="CAMERA"),
+    ]
+    with caplog.at_level(logging.DEBUG):
+        for source in sources:
+            peer.do(f"at {RATE} end")
+            assert len(all_of(source)[0]) == RATE
+        fault = fault_of(RtspSource(f"rtsp://us%40er:SECRET@{address}"))
     assert fault.reason == "auth"
     told = "".join(traceback.format_exception(fault)) + fault.help + caplog.text
-    assert "SECRET" not in told
-    assert "pa%2Fss" not in told
+    for secret in ("SECRET", "pa%2Fss", password, "us%40er"):
+        assert secret not in told
 
 
-def test_ffmpeg_keeps_quiet(capfd: pytest.CaptureFixture[str]) -> None:
-    sent = packets(SECOND)
-    del sent[10:15]
-    with Peer(packets=sent) as peer:
-        blocks_of(peer)
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [
+        ({"url": "rtsp://user@h/x", "user": "other"}, "another one"),
+        ({"url": "rtsp://user:x@h/x", "password_env": "CAMERA"}, "another one"),
+        ({"url": "rtsp://h/x", "password_env": "CAMERA"}, "nobody whose it is"),
+        ({"url": "rtsp://h/x", "user": "u", "password_env": "NO_SUCH_VARIABLE"}, "NO_SUCH_VARIABLE"),
+        ({"url": "rtsp://h/x", "user": "u", "password_file": Path("/no/such/file")}, "/no/such/file"),
+        ({"url": "rtsp://h/x", "user": "u", "password_file": Path("/x"), "password_env": "CAMERA"}, "both"),
+        ({"url": "rtsp://h/x", "user": "u" * 200}, "too long"),
+        ({"url": "rtsps://h/x", "ca_file": Path("/no/such/file")}, "/no/such/file"),
+    ],
+)
+def test_credentials_that_make_no_sense_are_told_before_anything_is_opened(
+    options: dict[str, object], wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAMERA", "x")
+    with pytest.raises(ConfigError, match=wrong) as caught:
+        RtspSource(**options)  # type: ignore[arg-type]
+    assert caught.value.help
+
+
+@pytest.mark.system("openssl")
+def test_a_camera_with_tls_and_a_certificate_of_its_own(tmp_path: Path) -> None:
+    ours = certificate(tmp_path)
+    with Peer(tls=server_context(ours)) as peer:
+        peer.do("speed=0")
+        address = f"rtsps://127.0.0.1:{peer.port}/x"
+        fault = fault_of(RtspSource(address))
+        assert (fault.reason, "not trusted" in str(fault)) == ("tls", True)
+        for options in ({"verify": False}, {"ca_file": ours.public}):
+            peer.do(f"at {RATE} end")
+            samples, _ = all_of(RtspSource(address, **options))  # type: ignore[arg-type]
+            assert np.array_equal(samples, SOUND[:RATE])
+
+
+@pytest.mark.system("openssl")
+def test_a_certificate_of_another_host_is_not_trusted(tmp_path: Path) -> None:
+    other = certificate(tmp_path, name="camera.example")
+    with Peer(tls=server_context(other)) as peer:
+        fault = fault_of(RtspSource(f"rtsps://127.0.0.1:{peer.port}/x", ca_file=other.public))
+    assert fault.reason == "tls"
+
+
+def test_tls_where_there_is_none(peer: Peer) -> None:
+    fault = fault_of(RtspSource(f"rtsps://127.0.0.1:{peer.port}/x", verify=False, timeout_seconds=2))
+    assert fault.reason in ("tls", "timeout")
+
+
+def test_ffmpeg_keeps_quiet(peer: Peer, capfd: pytest.CaptureFixture[str]) -> None:
+    peer.do(f"at {10 * FRAME} drop 5", f"at {RATE} end")
+    all_of(source_of(peer))
     fault_of(RtspSource("rtsp://user:SECRET@no-such-host.invalid/x"))
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_source_that_was_left_lets_go_of_its_socket() -> None:
-    with Peer(packets=packets(SECOND), stall=True) as peer:
-        before = open_files()
-        for _ in range(3):
-            blocks = RtspSource(f"rtsp://127.0.0.1:{peer.port}/x").blocks()
-            next(blocks)
-            blocks.close()  # type: ignore[attr-defined]
-        deadline = time.monotonic() + 10
-        while open_files() > before and time.monotonic() < deadline:
-            time.sleep(0.05)  # the peer's side closes a moment later
-        assert open_files() <= before
+def test_a_source_that_was_left_lets_go_of_its_socket(peer: Peer) -> None:
+    before = open_files()
+    for _ in range(3):
+        blocks = source_of(peer, timeout_seconds=2).blocks()
+        next(blocks)
+        blocks.close()  # type: ignore[attr-defined]
+    deadline = time.monotonic() + 10
+    while open_files() > before and time.monotonic() < deadline:
+        time.sleep(0.05)  # the peer's side closes a moment later
+    assert open_files() <= before
+
+
+def test_a_source_that_was_left_while_it_waits_ends_at_its_timeout(peer: Peer) -> None:
+    peer.do("mute=1")
+    before = open_files()
+    blocks = source_of(peer, timeout_seconds=2).blocks()
+    assert not len(next(blocks).samples)
+    began = time.monotonic()
+    blocks.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - began < 1.9
+    deadline = time.monotonic() + 10
+    while open_files() > before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert open_files() <= before
+
+
+def test_time_is_that_of_arrival_until_the_sender_tells_its_own(peer: Peer) -> None:
+    peer.do("speed=1", "report_after=0.4", "report_every=5", "ntp_offset=-0.25", f"at {RATE} end")
+    before = time.time_ns()
+    source = source_of(peer)
+    _, blocks = all_of(source)
+    assert [block.clock for block in blocks] == ["arrival"] * 20 + ["rtcp"] * 30
+    told = blocks[20:]
+    heard_ns = [block.captured_ns - told[0].captured_ns for block in told]
+    assert heard_ns == pytest.approx([20e6 * index for index in range(30)], abs=2000)
+    assert told[0].captured_ns - before == pytest.approx(150e6, abs=400e6)
+    assert told[0].captured_ns < blocks[19].captured_ns + 20e6
+    assert 50e6 <= told[0].clock_uncertainty_ns < 1e9
+    assert -1.0 < source.facts["sender_clock_offset_seconds"] < -0.24
+
+
+def test_the_drift_of_a_senders_samples_shows_in_its_reports(peer: Peer) -> None:
+    peer.do("report_every=0.5", "drift=20000", f"at {2 * RATE} end")
+    _, blocks = all_of(source_of(peer))
+    passed = (blocks[-1].captured_ns - blocks[0].captured_ns) / 1e9
+    assert passed == pytest.approx(blocks[-1].first_sample / RATE / 1.02, abs=0.011)  # of the last half second
+
+
+@pytest.mark.parametrize(("ahead", "clock"), [(-3600.0, "arrival"), (5.0, "rtcp"), (30.0, "arrival")])
+def test_a_sender_whose_clock_is_far_from_ours_is_not_believed(
+    peer: Peer, ahead: float, clock: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    peer.do("report_every=0.5", f"ntp_offset={ahead}", f"at {2 * RATE} end")
+    source = source_of(peer)
+    _, blocks = all_of(source)
+    assert {block.clock for block in blocks} == {clock}
+    assert source.facts["sender_clock_offset_seconds"] == pytest.approx(ahead, abs=2)
+    assert len([text for text in caplog.messages if "the sender's clock" in text]) == (clock == "arrival")
+    if clock == "rtcp":
+        assert blocks[0].clock_uncertainty_ns > 3e9  # nothing is heard before it sounds
+
+
+def test_after_a_new_start_of_the_senders_axis_its_old_word_on_the_time_is_forgotten(peer: Peer) -> None:
+    peer.do("report_every=3600", f"at {25 * FRAME} restamp 1000000000", f"at {RATE} end")
+    _, blocks = all_of(source_of(peer))
+    assert [block.clock for block in blocks] == ["rtcp"] * 25 + ["arrival"] * 25

@@ -1,0 +1,190 @@
+"""Between a live source and its windows: blocks wait in a spool, and no window is lost because inference is slow."""
+
+import logging
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from mgcld.audio import frames
+from mgcld.audio.resample import index_at
+from mgcld.audio.seam import Note, Seam
+from mgcld.audio.segment import Amount, Record
+from mgcld.audio.spool import Spool
+from mgcld.data import NANOSECONDS, AudioBlock, Flag, Window, nanoseconds
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.25
+"""It looks whether it shall stop so often."""
+VERSION = 1
+_PREFIX = struct.Struct("<Bqq")  # version, epoch, time.monotonic_ns() at arrival; then a frame
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A block that windows to come may need."""
+
+    begin: Amount
+    end: Amount
+    epoch: int
+    end_sample: int
+    sample_rate: int
+
+    def goes_on_with(self, block: AudioBlock) -> bool:
+        """Whether the block is the next of the same stretch of sound."""
+        return (self.epoch, self.sample_rate, self.end_sample) == (block.epoch, block.sample_rate, block.first_sample)
+
+    def is_before(self, epoch: int, sample: int, sample_rate: int) -> bool:
+        """Whether all of it lies before a sample of an epoch."""
+        if self.epoch != epoch:
+            return self.epoch < epoch
+        return self.end_sample <= index_at(sample, sample_rate, self.sample_rate)
+
+
+class Drain:
+    """One thread keeps blocks, another (`run`) makes windows of them, in order, as fast as these are taken.
+
+    A block is given up when every window that needs it has been sent. The next process begins where the window begins
+    that would have come next; what was sent and not yet noted is sent twice.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        spool: Spool,
+        *,
+        hop_samples: int,
+        cut: Callable[[AudioBlock], list[Window]],
+        flush: Callable[[], list[Window]],
+        send: Callable[[list[Window]], None],
+        stop: threading.Event,
+    ) -> None:
+        """The spool is the drain's, which closes it; `hop_samples` at the rate of the windows.
+
+        cut, flush: make windows. send: puts them into the inbox, and waits for room.
+        """
+        self._name = name
+        self._spool = spool
+        self._hop = hop_samples
+        self._cut, self._flush, self._send = cut, flush, send
+        self._stop = stop
+        self._own = spool.end  # what lies before is an earlier process's
+        self._note = Note.of(spool.note)
+        self._seam = Seam(self._note) if spool.begin != Amount() else None  # nothing has gone out yet, ever
+        self._lock = threading.Lock()  # of the note, and of what follows
+        self._held: deque[_Held] = deque()
+        self._unsent = 0
+        self.last_epoch = max(self._note.last_epoch, _epoch(spool.before))
+        """The last one that an earlier process used; -1 where there was none."""
+
+    def keep(self, block: AudioBlock) -> None:
+        """Add a block behind all others; never waits for the windows."""
+        self._append(block.epoch, block, nanoseconds(len(block.samples), block.sample_rate))
+
+    def end_opening(self, epoch: int) -> None:
+        """What came so far is all of this opening."""
+        self._append(epoch, frames.Ended(), 0)
+
+    def run(self) -> None:
+        """Make windows until it is told to stop."""
+        try:
+            while not self._stop.is_set():
+                record = self._spool.read(TICK_SECONDS)
+                if record is not None:
+                    self._work(record)
+        finally:
+            self._spool.close()
+
+    def sent(self, window: Window) -> None:
+        """That window, and all before it, have gone out; from any one thread."""
+        following = window.first_sample + self._hop
+        with self._lock:
+            self._unsent -= 1
+            self._note = Note(self._note.last_epoch, window.epoch, following, window.sample_rate)
+            while self._held and self._held[0].is_before(window.epoch, following, window.sample_rate):
+                place = self._held.popleft().end
+                if not self._held:
+                    self._spool.done(place, self._note.packed)
+            if self._held:
+                self._spool.done(self._held[0].begin, self._note.packed)
+
+    @property
+    def backlog_seconds(self) -> float:
+        """Sound of which not all windows have gone out."""
+        return self._spool.backlog.sound_ns / NANOSECONDS
+
+    @property
+    def lost_seconds(self) -> float:
+        """Sound that the spool had no room for."""
+        return self._spool.lost.sound_ns / NANOSECONDS
+
+    def _append(self, epoch: int, found: frames.Record, sound_ns: int) -> None:
+        prefix = _PREFIX.pack(VERSION, epoch, time.monotonic_ns())
+        self._spool.append(prefix + frames.encode(found), sound_ns=sound_ns)
+
+    def _work(self, record: Record) -> None:
+        try:
+            arrived_ns, found = _unpacked(record.data)
+        except (frames.FrameError, struct.error) as error:
+            logger.warning("%s: a record of its spool is passed over: %s", self._name, error)
+            return
+        own = self._own <= record.begin
+        made = self._windows(record, found) if isinstance(found, AudioBlock) else self._last_windows(record)
+        windows = [self._told(window, arrived_ns if own else time.monotonic_ns(), late=not own) for window in made]
+        with self._lock:
+            self._unsent += len(windows)
+        self._send(windows)
+
+    def _windows(self, record: Record, block: AudioBlock) -> list[Window]:
+        held = _Held(record.begin, record.end, block.epoch, block.first_sample + len(block.samples), block.sample_rate)
+        with self._lock:
+            begins = not self._held or not self._held[-1].goes_on_with(block)
+            self._held.append(held)
+            self._note = replace(self._note, last_epoch=block.epoch)
+        if self._seam is not None:
+            block = self._seam.trimmed(block)
+        windows = self._cut(block) if len(block.samples) else []
+        if begins and not windows:
+            self._give_up(record.begin)
+        return windows
+
+    def _last_windows(self, record: Record) -> list[Window]:
+        windows = self._flush()
+        if not windows:
+            self._give_up(record.end)
+        return windows
+
+    def _give_up(self, place: Amount) -> None:
+        """The stretch of sound before that place is over: no window will be made of what is left of it."""
+        with self._lock:
+            if self._unsent:
+                return  # the next window that is sent does it
+            while self._held and self._held[0].end <= place:
+                self._held.popleft()
+            self._spool.done(place, self._note.packed)
+
+    def _told(self, window: Window, ready_ns: int, *, late: bool) -> Window:
+        """With what only the spool knows: when its sound arrived, and in which process."""
+        flags: set[Flag] = {"late"} if late else set()
+        lost = window.gap_samples if self._seam is None else self._seam.gap_before(window)
+        self._seam = None
+        return replace(window, ready_ns=ready_ns, flags=window.flags | flags, gap_samples=lost)
+
+
+def _unpacked(data: bytes) -> tuple[int, frames.Record]:
+    """When it arrived, and what it is."""
+    version, _, arrived_ns = _PREFIX.unpack_from(data)
+    if version != VERSION:
+        raise frames.FrameError("it is of another version")
+    return arrived_ns, next(frames.Decoder().feed(data[_PREFIX.size :]))
+
+
+def _epoch(record: bytes | None) -> int:
+    """Of a record that an earlier process left; -1 where that says nothing."""
+    if record is None or len(record) < _PREFIX.size or record[0] != VERSION:
+        return -1
+    epoch: int = _PREFIX.unpack_from(record)[1]
+    return epoch
