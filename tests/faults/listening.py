@@ -132,6 +132,6 @@ def _follows(early: Cut | None, late: Cut | None) -> bool:
     if early is None:
         return late.first == 0
     if late.epoch != early.epoch:
-        return late.first == 0 and late.gap is None
+        return late.first == 0
     begun = late.first - early.first - WINDOW - (late.gap or 0)  # samples of a window that the loss broke off
     return 0 <= begun < WINDOW if late.gap else begun == 0

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable
 from dataclasses import fields
@@ -70,9 +71,7 @@ class Matrix:
             return self._waiting.pop(0) if self._waiting else None
 
     def _played(self, row: Row) -> tuple[Result, str]:
-        command = [sys.executable, str(HERE / "row.py"), row.name]
-        pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
-        with subprocess.Popen(command, env={**os.environ, **row.environment}, **pipes) as process:  # type: ignore[call-overload]
+        with tempfile.TemporaryDirectory() as folder, _started(row, folder) as process:
             with self._lock:
                 self._running[row.name] = process
                 if self._over:
@@ -83,6 +82,17 @@ class Matrix:
                 with self._lock:
                     del self._running[row.name]
         return _read(row, output, log)
+
+
+def _started(row: Row, folder: str) -> "subprocess.Popen[bytes]":
+    places = {"folder": folder, "here": HERE, "path": os.environ.get("PYTHONPATH", "")}
+    return subprocess.Popen(
+        [sys.executable, str(HERE / "row.py"), row.name, folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **{name: value.format(**places) for name, value in row.environment.items()}},
+    )
 
 
 def _ended(process: "subprocess.Popen[bytes]", seconds: float) -> tuple[bytes, str]:
@@ -145,7 +155,7 @@ def main(*names: str) -> int:
     try:
         for row in rows:
             result = matrix.result(row.name, 600)
-            print(json.dumps({name: value for name in result.__slots__ if (value := getattr(result, name))}))
+            print(json.dumps({name: value for name in result.__slots__ if (value := getattr(result, name))}), flush=True)
             if result.failure:
                 print(result.failure, matrix.logs[row.name][-3000:], sep="\n")
     finally:

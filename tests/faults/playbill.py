@@ -25,7 +25,7 @@ class Row:
     beside: bool = False
     """It takes as long as all others together: it does not wait for its turn."""
     environment: dict[str, str] = field(default_factory=dict)
-    """Of its process."""
+    """Of its process; `{folder}` stands for its folder, `{here}` for this one, `{path}` for PYTHONPATH."""
 
 
 ROWS: dict[str, Row] = {}

@@ -1,4 +1,4 @@
-"""One row of the matrix in a process of its own: `python tests/faults/row.py NAME` prints its result as JSON.
+"""One row of the matrix in a process of its own: `python tests/faults/row.py NAME FOLDER` prints its result as JSON.
 
 It ends, and with it all that it has started, when its standard input does.
 """
@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import sys
-import tempfile
 import threading
 import traceback
 from dataclasses import asdict
@@ -17,21 +16,22 @@ if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
     os.environ["PYTHONPATH"] = os.pathsep.join([*sys.path[:2], os.environ.get("PYTHONPATH", "")])
 
+import rows_clock
+import rows_many
 import rows_process
 import rows_rtsp
 from playbill import ROWS
 from stage import Result
 
-__all__ = ["ROWS", "rows_process", "rows_rtsp"]
+__all__ = ["ROWS", "rows_clock", "rows_many", "rows_process", "rows_rtsp"]
 
 
-def main(name: str) -> None:
+def main(name: str, folder: Path) -> None:
     threading.Thread(target=_end_with_input, daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     row = ROWS[name]
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            result = row.play(Path(folder))
+        result = row.play(folder)
     except Exception:
         result = Result(failure=traceback.format_exc())
     result.row, result.title = row.name, row.title
@@ -45,4 +45,4 @@ def _end_with_input() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,8 @@ from stage import RECOVERY_PROMISE, SLOW_PROMISE, STALL_PROMISE, Result, Stage
 from mgcld.audio.troubles import SILENT
 
 RTSP = "mgcld_plugins.sources.rtsp:RtspSource"
-SERVER = Path(__file__).parents[1] / "servers" / "rtsp.py"
+SERVERS = Path(__file__).parents[1] / "servers"
+SERVER, RUDE = SERVERS / "rtsp.py", SERVERS / "rude_rtsp.py"
 
 
 def url(port: int, path: str = "live", host: str = "127.0.0.1") -> str:
@@ -175,10 +177,33 @@ def refused(folder: Path) -> Result:
         return stage.result
 
 
+class DistantPeer:
+    """The same in a process of its own: its encoders must not count as our memory."""
+
+    def __init__(self, *commands: str) -> None:
+        command = [sys.executable, str(RUDE), "0", *commands]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
+
+    def do(self, *commands: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.writelines(f"{command}\n" for command in commands)
+        self._process.stdin.flush()
+
+    def __enter__(self) -> "DistantPeer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        with self._process:
+            self._process.wait(10)
+
+
 @row(30)
 def other_codec_and_rate(folder: Path) -> Result:
     """Codec and rate change on reconnect."""
-    with camera(folder) as (peer, stage):
+    with DistantPeer(f"rate={RATE}") as peer, Stage(folder, RTSP, {"url": url(peer.port)}) as stage:
         stage.steady()
         for number, (codec, rate) in enumerate((("L16", 8000), ("L16", 48_000), ("PCMA", 8000), ("OPUS", 48_000))):
             stage.difficult.check = Resampled(rate) if codec == "L16" else lambda window: loudest(window) == 1000
@@ -279,3 +304,21 @@ def server_restarts(folder: Path) -> Result:
         stage.recovers()
         stage.ends_well()
         return stage.result
+
+
+@row(55, "nss-wrapper", LD_PRELOAD="libnss_wrapper.so", NSS_WRAPPER_HOSTS="{folder}/hosts")
+def unknown_host(folder: Path) -> Result:
+    """Name unknown to DNS."""
+    (folder / "hosts").write_text("127.0.0.1 localhost\n")
+    with Peer() as peer:
+        peer.do(f"rate={RATE}")
+        with Stage(folder, RTSP, {"url": url(peer.port, host="camera.test")}) as stage:
+            stage.breaks()
+            stage.detects("dns", within=10)
+            stage.alarms()
+            (folder / "hosts").write_text("127.0.0.1 camera.test\n")
+            stage.mends()
+            stage.recovers()
+            stage.steady()
+            stage.ends_well()
+            return stage.result
