@@ -1,5 +1,6 @@
 """Wishes in, objects out: the only module that turns names into parts."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -31,6 +32,8 @@ from mgcld.service.outlet import Outlet
 from mgcld.service.publisher import Publisher
 from mgcld.service.wire import Meta, Stamper, source_health
 from mgcld.training.train import Progress, Trainer
+
+logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 5.0
 """Of a new adapter."""
@@ -249,7 +252,10 @@ def _spools(wish: SpoolConfig | None, sources: Sequence[str]) -> dict[str, Spool
         if not state:
             raise ConfigError("spool: no folder", help="write spool.folder; a service has one by its StateDirectory")
         folder = Path(state) / "spool"
-    return {name: Spool(folder / name, max_bytes=round(wish.max_megabytes * 1e6)) for name in sources}
+    spools = {name: Spool(folder / name, max_bytes=round(wish.max_megabytes * 1e6)) for name in sources}
+    for left in sorted({path.name for path in folder.glob("*/")} - spools.keys()):
+        logger.warning("%s: it is no live source any more, but its sound is still in %s: delete it", left, folder)
+    return spools
 
 
 def _beside() -> str | None:

@@ -14,6 +14,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "file": "mgcld_plugins.sources.file:FileSource",
         "microphone": "mgcld_plugins.sources.microphone:MicrophoneSource",
         "rtsp": "mgcld_plugins.sources.rtsp:RtspSource",
+        "stream": "mgcld_plugins.sources.stream:StreamSource",
     },
     "encoder": {
         "clap": "mgcld_plugins.encoders.clap:ClapEncoder",

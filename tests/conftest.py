@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 REQUIRE_ALL = os.environ.get("MGCLD_REQUIRE_ALL") == "1"
 FIRST = ("faults", "end_to_end", "evaluation")
-"""The folders whose files take longest: where several processes share the files, the last to end has a short one."""
+"""The folders whose files take longest: where several processes share the files, the last to end has a short one.
+
+A process is handed its next file when two tests of its own are left. A test of minutes therefore stands first in a file
+that has at least two more, or else that next file waits behind it.
+"""
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """For us and the programs that we start: the networks of tests are small, and a second thread mostly spins."""

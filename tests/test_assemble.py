@@ -8,10 +8,11 @@ import pytest
 import soundfile
 from mgcld_plugins.explainers.template import TemplateExplainer
 
-from mgcld.assemble import build_recogniser, build_trainer, usual_explainer
+from mgcld.assemble import build_daemon, build_recogniser, build_trainer, usual_explainer
 from mgcld.audio.windows import made_window
-from mgcld.config import Part, named_part
+from mgcld.config import Config, Part, load_config, named_part
 from mgcld.demo.sounds import synthesise
+from mgcld.errors import CheckpointError, ConfigError
 from mgcld.model.checkpoint import load_adapter, save_adapter
 from mgcld.training.support import find_support
 
@@ -135,3 +136,58 @@ def test_captions_beside_the_shots_are_heard_in_training_and_not_in_a_stream(
 def test_without_a_wish_the_bank_explains_but_for_mini(train: Any) -> None:
     assert usual_explainer(named_part("clap=./folder")) == "bank"
     assert load_adapter(train(Part(type="none"))).sentences[0] == tuple(TemplateExplainer().explain("rain"))
+
+
+LIVE = """
+class Quiet:
+    live = True
+    def blocks(self):
+        yield from ()
+"""
+
+
+@pytest.fixture
+def spooled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A configuration with a live source, a recording, a spool and an adapter that is not there."""
+    (tmp_path / "quiet.py").write_text(LIVE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    (tmp_path / "sub").mkdir()
+
+    def config(spool: str) -> Config:
+        path = tmp_path / "sub" / "config.yaml"
+        sources = "{room: {type: 'quiet:Quiet'}, tape: tape.wav}"
+        endpoint = "{endpoint: 'tcp://127.0.0.1:*'}"
+        path.write_text(f"adapter: none\nsources: {sources}\nspool: {spool}\npublish: {endpoint}\n")
+        return load_config(path, {})
+
+    return config
+
+
+def test_a_spool_without_a_folder_is_told_before_the_adapter_is_looked_for(spooled: Any) -> None:
+    with pytest.raises(ConfigError, match="no folder") as told:
+        build_daemon(spooled("{}"), views={})
+    assert "spool.folder" in told.value.help
+
+
+def test_live_sources_are_spooled_where_the_file_says(
+    spooled: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "sub" / "here" / "gone").mkdir(parents=True)
+    with pytest.raises(CheckpointError):
+        build_daemon(spooled("{folder: here}"), views={})
+    assert {path.name for path in (tmp_path / "sub" / "here").iterdir()} == {"room", "gone"}
+    assert "gone: it is no live source any more" in caplog.text
+
+
+def test_a_service_spools_in_its_state_directory(spooled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", f"{tmp_path}/state:{tmp_path}/other")
+    with pytest.raises(CheckpointError):
+        build_daemon(spooled("{}"), views={})
+    assert [path.name for path in (tmp_path / "state" / "spool").iterdir()] == ["room"]
+
+
+def test_without_a_spool_nothing_is_kept(spooled: Any, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError):
+        build_daemon(spooled("null"), views={})
+    assert not list(tmp_path.rglob("cursor"))

@@ -86,7 +86,7 @@ def test_a_name_that_leads_nowhere_is_a_mistake_in_the_configuration(name: str, 
 def test_an_unknown_name_comes_with_the_known_ones() -> None:
     with pytest.raises(ConfigError) as caught:
         load("source", "mikrophone")
-    assert caught.value.help == "known: file, microphone, rtsp"
+    assert caught.value.help == "known: file, microphone, rtsp, stream"
 
 
 def test_what_a_part_itself_lacks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,7 +190,7 @@ class Capture:
             logger.exception("%s: the source broke", self._name)
             fault = SourceError(f"{type(error).__name__} in the source", help="a bug: the log holds the traceback")
         if self._drain is not None:
-            self._drain.end_opening(self._epoch)
+            self._drain.end_opening()
         elif not self._stop.is_set():
             self._send(self._pipeline.flush(partial=fault is None and not self._source.live))
         return fault
@@ -220,13 +220,13 @@ class Capture:
 
     def _keep(self, block: AudioBlock) -> None:
         if self._drain is not None:
-            self._drain.keep(block)
+            self._drain.keep(self._pipeline.timed(block))
         else:
-            self._send(self._cut(block))
+            self._send(self._cut(self._pipeline.timed(block)))
 
     def _cut(self, block: AudioBlock) -> list[Window]:
         self._health.cutting(block)
-        return self._pipeline.push(block)
+        return self._pipeline.cut(block)
 
     def _opened(self, block: AudioBlock) -> None:
         self._log.say(logging.INFO, f"live, {block.sample_rate} Hz, clock {block.clock}")

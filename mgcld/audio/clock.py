@@ -4,14 +4,17 @@ The sample index is the axis that everything counts by; UTC is derived from it. 
 clock that they have, and say how far that may be off. Three things stand between their stamps and a time to publish:
 
 - *Drift.* A crystal is off by up to 200 ppm, which is 17 s a day, and NTP leads the wall clock besides. So the time is
-  a line (`mgcld.audio.line`) that is bent towards the stamps, once a second, by at most 1000 ppm.
+  a line (`mgcld.audio.line`) that is bent towards the stamps, once a second, by at most 1000 ppm; by 5 % only while
+  the stamps plainly contradict it, because it began with a late one or a better clock has spoken up.
 - *Jitter.* Blocks arrive late and in bursts, after a stall by seconds, but never early. So the line follows the
   earliest arrival of the last 20 s, or the median of a clock that errs to both sides; no single stamp moves it.
 - *Steps.* Somebody sets the wall clock (`mgcld.audio.steps`). Where the stamps leap by as much as the wall clock leapt
   against the monotonic one, the line moves with them at once, and `clock_steps` breaks the window in progress.
 
-The uncertainty is what the source states for a stamp, and how far the line is from that stamp, carried on from the
-best stamp with what line and truth may have parted since.
+The uncertainty is what the source states for a stamp, and how far the line is from that stamp; it is carried on from
+the best stamp, and grows by what line and truth may have parted since.
+
+A new epoch begins with the stamp of its first block. The machine's sleep stops the monotonic clock, and so is a step.
 """
 
 import time

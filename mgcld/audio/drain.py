@@ -20,7 +20,35 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 0.25
 """It looks whether it shall stop so often."""
 VERSION = 1
-_PREFIX = struct.Struct("<Bqq")  # version, epoch, time.monotonic_ns() at arrival; then a frame
+_PREFIX = struct.Struct("<BqqId")  # version, then a `_Prefix`; then a frame
+
+
+@dataclass(frozen=True, slots=True)
+class _Prefix:
+    """What is kept of a block and is not in its frame."""
+
+    arrived_ns: int = 0
+    """time.monotonic_ns()"""
+    epoch: int = -1
+    clock_steps: int = 0
+    drift: float = 0.0
+
+    @classmethod
+    def of(cls, record: bytes) -> "_Prefix":
+        """Of a record.
+
+        Raises:
+            FrameError: it is of another version.
+        """
+        if len(record) < _PREFIX.size or record[0] != VERSION:
+            raise frames.FrameError("it is of another version")
+        _, *fields = _PREFIX.unpack_from(record)
+        return cls(*fields)
+
+    @property
+    def packed(self) -> bytes:
+        """As it is kept."""
+        return _PREFIX.pack(VERSION, self.arrived_ns, self.epoch, self.clock_steps, self.drift)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +101,26 @@ class Drain:
         self._stop = stop
         self._own = spool.end  # what lies before is an earlier process's
         self._note = Note.of(spool.note)
-        self._seam = Seam(self._note) if spool.begin != Amount() else None  # nothing has gone out yet, ever
+        began = self._note.epoch >= 0 or spool.begin != Amount()  # something has gone out, or was lost
+        self._seam = Seam(self._note) if began else None
         self._lock = threading.Lock()  # of the note, and of what follows
         self._held: deque[_Held] = deque()
         self._unsent = 0
-        self.last_epoch = max(self._note.last_epoch, _epoch(spool.before))
+        self._newest = _newest(spool.before)
+        self._steps_before = self._newest.clock_steps  # the count goes on, for their sound will meet ours
+        self.last_epoch = max(self._note.last_epoch, self._newest.epoch)
         """The last one that an earlier process used; -1 where there was none."""
 
     def keep(self, block: AudioBlock) -> None:
         """Add a block behind all others; never waits for the windows."""
-        self._append(block.epoch, block, nanoseconds(len(block.samples), block.sample_rate))
+        steps = self._steps_before + block.clock_steps
+        self._newest = _Prefix(time.monotonic_ns(), block.epoch, steps, block.drift)
+        seconds_ns = nanoseconds(len(block.samples), block.sample_rate)
+        self._spool.append(self._newest.packed + frames.encode(block), sound_ns=seconds_ns)
 
-    def end_opening(self, epoch: int) -> None:
+    def end_opening(self) -> None:
         """What came so far is all of this opening."""
-        self._append(epoch, frames.Ended(), 0)
+        self._spool.append(self._newest.packed + frames.encode(frames.Ended()))
 
     def run(self) -> None:
         """Make windows until it is told to stop."""
@@ -121,14 +155,10 @@ class Drain:
         """Sound that the spool had no room for."""
         return self._spool.lost.sound_ns / NANOSECONDS
 
-    def _append(self, epoch: int, found: frames.Record, sound_ns: int) -> None:
-        prefix = _PREFIX.pack(VERSION, epoch, time.monotonic_ns())
-        self._spool.append(prefix + frames.encode(found), sound_ns=sound_ns)
-
     def _work(self, record: Record) -> None:
         try:
             arrived_ns, found = _unpacked(record.data)
-        except (frames.FrameError, struct.error) as error:
+        except frames.FrameError as error:
             logger.warning("%s: a record of its spool is passed over: %s", self._name, error)
             return
         own = self._own <= record.begin
@@ -174,17 +204,20 @@ class Drain:
         return replace(window, ready_ns=ready_ns, flags=window.flags | flags, gap_samples=lost)
 
 
-def _unpacked(data: bytes) -> tuple[int, frames.Record]:
+def _unpacked(record: bytes) -> tuple[int, frames.Record]:
     """When it arrived, and what it is."""
-    version, _, arrived_ns = _PREFIX.unpack_from(data)
-    if version != VERSION:
-        raise frames.FrameError("it is of another version")
-    return arrived_ns, next(frames.Decoder().feed(data[_PREFIX.size :]))
+    prefix = _Prefix.of(record)
+    found = next(frames.Decoder().feed(record[_PREFIX.size :]), None)
+    if found is None:
+        raise frames.FrameError("it is cut off")
+    if isinstance(found, AudioBlock):
+        found = replace(found, clock_steps=prefix.clock_steps, drift=prefix.drift)
+    return prefix.arrived_ns, found
 
 
-def _epoch(record: bytes | None) -> int:
-    """Of a record that an earlier process left; -1 where that says nothing."""
-    if record is None or len(record) < _PREFIX.size or record[0] != VERSION:
-        return -1
-    epoch: int = _PREFIX.unpack_from(record)[1]
-    return epoch
+def _newest(record: bytes | None) -> _Prefix:
+    """Of the last record that an earlier process left; an empty one where that says nothing."""
+    try:
+        return _Prefix.of(record or b"")
+    except frames.FrameError:
+        return _Prefix()

@@ -1,6 +1,6 @@
 """What a capture process tells its parent: records as bytes, whole or not at all.
 
-A frame is `MG`, kind, length, CRC-32 of the payload (and of its kind), payload. Everything but sound is JSON, so that nothing that a
+A frame is `MG`, kind, length, CRC-32 of kind and payload, payload. Everything but sound is JSON, so that nothing that a
 broken process writes can do more than be refused.
 """
 

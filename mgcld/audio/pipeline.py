@@ -45,11 +45,18 @@ class Pipeline:
 
     def push(self, block: AudioBlock) -> list[Window]:
         """The windows that this block completes, in order. One without samples says only that time has passed."""
+        return self.cut(self.timed(block))
+
+    def timed(self, block: AudioBlock) -> AudioBlock:
+        """The first half of `push`, to be done when the block arrives: give it its epoch and its followed time."""
         if not len(block.samples):
             self._timekeeper.look()
-            return []
-        block = self._timekeeper.follow(self._renumbered(block))
-        return self._cut(self._resampler.push(_finite(block)))
+            return block
+        return self._timekeeper.follow(self._renumbered(block))
+
+    def cut(self, block: AudioBlock) -> list[Window]:
+        """The other half, which can be done later and in another thread."""
+        return self._cut(self._resampler.push(_finite(block))) if len(block.samples) else []
 
     def flush(self, *, partial: bool) -> list[Window]:
         """What can still be made when the sound has ended; with `partial` the tail too, filled up with zeros."""

@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass, replace
 
 from mgcld.audio.resample import index_at
-from mgcld.data import AudioBlock, Window, nanoseconds
+from mgcld.data import AudioBlock, Window
 
 VERSION = 1
 _NOTE = struct.Struct("<BqqqI")  # version, then the fields of a `Note`
@@ -60,13 +60,8 @@ class Seam:
             self._lost = -skipped if block.epoch == self._note.epoch else None
             return block
         self._met = skipped < len(block.samples)
-        moved_ns = nanoseconds(skipped, block.sample_rate)
-        return replace(
-            block,
-            samples=block.samples[skipped:],
-            first_sample=block.first_sample + skipped,
-            captured_ns=block.captured_ns + moved_ns,
-        )
+        begin = block.first_sample + skipped
+        return replace(block, samples=block.samples[skipped:], first_sample=begin, captured_ns=block.heard_ns(begin))
 
     def gap_before(self, window: Window) -> int | None:
         """Samples lost between the last window of the process before and the first of this one; None: nobody knows."""

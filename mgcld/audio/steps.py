@@ -25,9 +25,8 @@ class Steps:
         self._monotonic = monotonic
         self._ahead: int | None = None  # of the monotonic clock, when it was looked at last
         self._looked_ns = 0
-        self._open: deque[tuple[int, int]] = deque(
-            maxlen=8
-        )  # (leap of all since the present stamps, when it was found)
+        # (leap from the present stamps to those after this step and all before it, when it was found)
+        self._open: deque[tuple[int, int]] = deque(maxlen=8)
         self.found = 0
         """Steps so far."""
 

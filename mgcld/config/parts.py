@@ -91,14 +91,19 @@ def encoder_part(wish: str, device: str) -> Part:
 
 
 def part_of_address(address: str) -> Part:
-    """`rtsp://host/path` -> Part(type='rtsp', address=...): the scheme names the source, a bare path is a file."""
+    """`rtsp://host/path` -> Part(type='rtsp', address=...): the scheme names the source, - is a pipe, a path a file."""
     return Part.model_validate(_fields_of_address(address))
+
+
+_TYPES = {"rtsps": "rtsp", "http": "stream", "https": "stream"}
 
 
 def _fields_of_address(address: str) -> dict[str, str]:
     scheme, colon, _ = address.partition(":")
     if colon and re.fullmatch(r"[A-Za-z][A-Za-z0-9_+-]+", scheme):
-        return {"type": {"rtsps": "rtsp"}.get(scheme.lower(), scheme.lower()), "address": address}
+        return {"type": _TYPES.get(scheme.lower(), scheme.lower()), "address": address}
+    if re.match(r"-(\?|$)", address):
+        return {"type": "stream", "address": address}
     return {"type": "file", "address": address}
 
 

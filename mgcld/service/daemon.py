@@ -102,6 +102,7 @@ class Daemon:
 
     def _stop(self) -> None:
         self._notifier.stopping()
+        self._engine.acknowledge()
         for capture in self._captures:
             capture.stop()
         deadline = time.monotonic() + FAREWELL_SECONDS

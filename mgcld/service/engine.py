@@ -12,6 +12,9 @@ from mgcld.service import wire
 from mgcld.service.outlet import Outlet
 from mgcld.service.pace import Pace
 
+LONGEST_TURN_SECONDS = 5.0
+"""A backlog is worked off in batches that take no longer: the loop has other duties, and feeds a watchdog."""
+
 
 class Engine:
     """Turns what waits in the inbox into messages, everything that waits as one batch."""
@@ -23,8 +26,10 @@ class Engine:
         self._hash = adapter_hash
         self._outlet = outlet
         self._max_batch = max_batch
+        self._most = max_batch  # windows in a turn, as far as there is time for them
         self.inbox = inbox
         self.pace = Pace()
+        self._sent: list[Window] = []  # and not acknowledged
 
     def warm_up(self) -> None:
         """Go through the whole model, so that the first real window does not pay for what libraries set up.
@@ -32,7 +37,9 @@ class Engine:
         Twice: the second time tells how long a caption takes.
         """
         for _ in range(2):
+            began = time.monotonic()
             self._recogniser([faint_noise(self._recogniser.sample_rate, self._recogniser.window_seconds)])
+            self._took(1, time.monotonic() - began)
 
     @property
     def skipped_captions(self) -> int:
@@ -41,8 +48,9 @@ class Engine:
 
     def turn(self, timeout: float) -> int:
         """One step; waits at most `timeout` seconds for a window and says how many went out."""
-        windows = self.inbox.take(self._max_batch, timeout)
+        windows = self.inbox.take(self._most, timeout)
         if not windows:
+            self.acknowledge()
             return 0
         taken_ns = time.monotonic_ns()
         features = self._recogniser.hear(windows)
@@ -50,12 +58,23 @@ class Engine:
         predictions = self._recogniser.judge(features, windows)
         done_ns = time.monotonic_ns()
         self.pace.worked(windows, (done_ns - taken_ns) / 1e9)
+        self._took(len(windows), (done_ns - taken_ns) / 1e9)
+        self.acknowledge()
         stages = {"encode": (heard_ns - taken_ns) / 1e6, "adapt": (done_ns - heard_ns) / 1e6}
         for window, prediction in zip(windows, predictions, strict=True):
             latency_ms = {"queue": (taken_ns - window.ready_ns) / 1e6, **stages}
             self._outlet.send(wire.prob(window, prediction, latency_ms=latency_ms, adapter=self._hash))
-        self.inbox.done(windows)
+        self._sent = windows
         return len(windows)
+
+    def acknowledge(self) -> None:
+        """Tell the inbox what has gone out: a turn later, when the publisher has passed it on and a kill loses none."""
+        self.inbox.done(self._sent)
+        self._sent = []
+
+    def _took(self, count: int, seconds: float) -> None:
+        fitting = int(LONGEST_TURN_SECONDS * count / max(seconds, 1e-6))
+        self._most = max(1, min(fitting, self._max_batch))
 
 
 def faint_noise(sample_rate: int, window_seconds: float) -> Window:

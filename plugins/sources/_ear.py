@@ -11,15 +11,17 @@ from jaxtyping import Float32
 
 from mgcld.data import NANOSECONDS, Clock
 
-LATE_SECONDS = 0.1
-"""A converter's time is believed if it is older than the device's latency by at most this.
-
-PulseAudio's ALSA plugin is off by half a second in its first seconds.
-"""
+OLDEST_SECONDS = 120.0
+"""A sound server keeps so much for those who are late, at 8 kHz; what claims to be older is in error."""
 EARLY = 0.9
 """Share of a chunk: its first sample is at least about as old as the chunk is long."""
-ADC_UNCERTAINTY_NS = 30_000_000
-"""Between PortAudio's clock and ours stands the wait for the interpreter."""
+ADC_UNCERTAINTY_NS = 40_000_000
+"""Between PortAudio's clock and ours stands the wait for the interpreter.
+
+Against a source of PulseAudio that stamped every sample 2 to 21 ms were seen, 32 at most.
+"""
+ARRIVAL_UNCERTAINTY_SECONDS = 0.1
+"""Beyond the device's latency."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,17 +33,19 @@ class Chunk:
     epoch: int
     arrived_ns: int
     age_seconds: float
-    """By PortAudio's clock: from samples[0] in the converter to the callback."""
+    """By PortAudio's clock: from samples[0] in the converter to the callback; 0 where what it says cannot be true."""
+    slip_seconds: float
+    """By the same: how long after the end of the chunk before it samples[0] was heard; 0 where nobody knows."""
 
-    def captured(self, sample_rate: int, latency: float) -> tuple[int, Clock, int]:
+    def captured(self, sample_rate: int, latency: float, *, converter: bool = True) -> tuple[int, Clock, int]:
         """When samples[0] was heard (UTC, nanoseconds), by which clock, and how far that may be off (nanoseconds).
 
-        `latency`: the device's (seconds). A converter's time that cannot be true is not believed.
+        `latency`: the device's (seconds). `converter`: it has one, whose time can be believed.
         """
-        duration = len(self.samples) / sample_rate
-        if EARLY * duration <= self.age_seconds <= max(latency, duration) + LATE_SECONDS:
+        if self.age_seconds and converter:
             return self.arrived_ns - round(self.age_seconds * NANOSECONDS), "adc", ADC_UNCERTAINTY_NS
-        uncertainty = round((latency + LATE_SECONDS) * NANOSECONDS)
+        duration = len(self.samples) / sample_rate
+        uncertainty = round((latency + ARRIVAL_UNCERTAINTY_SECONDS) * NANOSECONDS)
         return self.arrived_ns - round(duration * NANOSECONDS), "arrival", uncertainty
 
 
@@ -53,15 +57,19 @@ class Ear:
         self._chunks: queue.Queue[Chunk] = queue.Queue(chunks)
         self._heard = 0
         self._epoch = 0
+        self._due: float | None = None  # on our monotonic clock, when the next sample is heard
 
-    def hear(self, samples: Float32[np.ndarray, "samples channels"], count: int, times: Any, status: Any) -> None:
-        """PortAudio's callback."""
+    def hear(self, samples: Float32[np.ndarray, "samples channels"], seconds: float, times: Any, status: Any) -> None:
+        """What PortAudio's callback brings; it lasts so many seconds."""
         # PortAudio waits for us here: copy and leave.
         if status.input_overflow:
-            self._epoch, self._heard = self._epoch + 1, 0
-        age = times.currentTime - times.inputBufferAdcTime
-        chunk = Chunk(samples.copy(), self._heard, self._epoch, time.time_ns(), age)
-        self._heard += count
+            self._epoch, self._heard, self._due = self._epoch + 1, 0, None
+        age = _believed(times.currentTime - times.inputBufferAdcTime, seconds)
+        heard_at = time.monotonic() - age
+        slip = heard_at - self._due if age and self._due is not None else 0.0
+        self._due = heard_at + seconds if age else None
+        chunk = Chunk(samples.copy(), self._heard, self._epoch, time.time_ns(), age, slip)
+        self._heard += len(samples)
         with contextlib.suppress(queue.Full):
             self._chunks.put_nowait(chunk)
 
@@ -71,3 +79,8 @@ class Ear:
             return self._chunks.get(timeout=timeout)
         except queue.Empty:
             return None
+
+
+def _believed(age_seconds: float, seconds: float) -> float:
+    """The age, or 0 where it cannot be true."""
+    return age_seconds if EARLY * seconds <= age_seconds <= OLDEST_SECONDS else 0.0

@@ -3,7 +3,8 @@
 import errno
 import socket
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import av
@@ -15,9 +16,9 @@ from . import _address
 from ._credentials import with_credentials
 from ._ffmpeg import reason_of, said
 
-PORTS = {"https": 443, "rtsps": 322}
-"""With TLS, where the address names none."""
-LOOK_SECONDS = 3.0
+PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
+"""Where the address names none."""
+LOOK_SECONDS = 2.0
 AUTHORITIES = (Path("/etc/ssl/certs/ca-certificates.crt"), Path("/etc/pki/tls/cert.pem"), Path("/etc/ssl/cert.pem"))
 MOST_CREDENTIALS = 127
 """FFmpeg cuts off what is longer, of the percent-encoded `user:password`."""
@@ -51,7 +52,8 @@ class Host:
         self.url = parts.geturl()
         self.shown = redacted(self.url)
         self._name = parts.hostname or ""
-        self._tls_port = (parts.port or PORTS[parts.scheme]) if parts.scheme in PORTS else None
+        self._port = parts.port or PORTS[parts.scheme]
+        self._tls = parts.scheme in ("https", "rtsps")
         self._verify = verify
         self._authorities = ca_file or _authorities()
 
@@ -61,8 +63,35 @@ class Host:
         known = {"ca_file": str(self._authorities)} if self._authorities else {}
         return {"tls_verify": "1", **known} if self._verify else {}
 
-    def explained(self, error: av.FFmpegError) -> tuple[Reason, str]:
-        """Why a connection could not be made: an input/output error may be many things to FFmpeg."""
+    def explaining(self, foreign: Reason, timeout: float) -> Callable[[av.FFmpegError, bool], tuple[Reason, str]]:
+        """For an opening that begins now: why it cannot be opened, or breaks when something was heard.
+
+        `foreign`: the reason where the other side speaks in another way.
+        """
+        late = time.monotonic() + timeout
+
+        def explained(error: av.FFmpegError, heard: bool) -> tuple[Reason, str]:
+            if not heard and time.monotonic() >= late:
+                return "timeout", "nothing comes"  # FFmpeg reports the interruption of a handshake as invalid data
+            if heard:
+                # A connection that breaks within a packet is an input/output error to FFmpeg.
+                reason = reason_of(error)
+                return ("ended" if reason == "unknown" else reason), said(error)
+            reason, text = self._looked_into(error)
+            return (foreign if isinstance(error, av.InvalidDataError) else reason), text
+
+        return explained
+
+    def answers(self) -> bool:
+        """Whether somebody takes a connection there."""
+        try:
+            socket.create_connection((self._name, self._port), LOOK_SECONDS).close()
+        except OSError:
+            return False
+        return True
+
+    def _looked_into(self, error: av.FFmpegError) -> tuple[Reason, str]:
+        """An input/output error may be many things to FFmpeg."""
         if error.errno in (errno.EIO, errno.EINVAL) or type(error) is av.error.UnknownError:
             if not self._resolves():
                 return "dns", "nobody knows that host"
@@ -78,13 +107,13 @@ class Host:
 
     def _tls_trouble(self) -> str:
         """What is wrong with its TLS, asked once more, for FFmpeg does not tell; empty where nothing is."""
-        if self._tls_port is None:
+        if not self._tls:
             return ""
         context = ssl.create_default_context(cafile=self._authorities)
         if not self._verify:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         try:
-            with socket.create_connection((self._name, self._tls_port), LOOK_SECONDS) as plain:
+            with socket.create_connection((self._name, self._port), LOOK_SECONDS) as plain:
                 context.wrap_socket(plain, server_hostname=self._name).close()
         except ssl.SSLCertVerificationError as error:
             return f"its certificate is not trusted: {error.verify_message}"

@@ -12,11 +12,19 @@ from typing import Any
 from mgcld.errors import SourceError
 
 from . import _alsa, _portaudio, _pulse
+from ._ear import Chunk
 from ._finder import BACK, Finder, Hold
 from ._inputs import Input
 from ._layout import Layout, layouts
 from ._portaudio import Order
 
+KEPT_BYTES = 4 * 1024 * 1024
+"""PulseAudio keeps so much for a listener who is late, and loses the rest."""
+SAMPLE_BYTES = 4
+FULL = 0.8
+"""Share of that which is too near to it."""
+SLIP_SECONDS = 0.5
+"""The converter's time never leaps so far, unless sound was lost."""
 LOOK_SECONDS = 1.0
 """How often the kernel is asked whether the card is still there."""
 
@@ -53,11 +61,21 @@ class Line:
         self._looked = time.monotonic()
 
     @property
+    def converter(self) -> bool:
+        """It has one, whose time can be believed."""
+        return self.hold.source is None or not self.hold.source.monitor
+
+    @property
+    def name(self) -> str:
+        """What to write into a configuration to mean just this one."""
+        return self.hold.name or self._choice.stable
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What is open, as JSON."""
         return {
             **self._choice.facts,
-            "device": self.hold.name or self._choice.stable,
+            "device": self.name,
             "sample_rate": self.sample_rate,
             "channels": self.layout.opened,
             "mix": list(self.layout.heard),
@@ -76,6 +94,12 @@ class Line:
             self._looked = time.monotonic()
             if not self.hold.card.is_still(_alsa.cards(self._root).get(self.hold.card.number)):
                 raise SourceError(f"microphone {self.hold.name} has gone", reason="absent", help=BACK)
+
+    def has_lost(self, chunk: Chunk) -> bool:
+        """Whether the sound server has lost sound on its way to us, or is about to; it does not say where."""
+        kept_seconds = KEPT_BYTES / (SAMPLE_BYTES * self.layout.opened * self.sample_rate)
+        late = self.hold.source is not None and chunk.age_seconds > FULL * kept_seconds
+        return self.converter and (late or chunk.slip_seconds > SLIP_SECONDS)
 
     @property
     def active(self) -> bool:

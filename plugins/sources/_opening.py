@@ -1,7 +1,7 @@
 """One opening of a stream: frames from a reader become blocks, with ticks, timeouts and the end of what changes."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from typing import Any
 
@@ -33,7 +33,7 @@ class Opening:
         self.facts: dict[str, Any] = {}
         """Of the sound: codec, sample_rate (Hz), channels."""
 
-    def blocks(self) -> Iterator[AudioBlock]:
+    def blocks(self) -> Generator[AudioBlock, None, None]:
         """Until it ends. An empty block says that nothing has come.
 
         Raises:

@@ -14,9 +14,12 @@ UNAVAILABLE = -9985
 RATES = (48_000, 44_100, 96_000, 192_000, 88_200, 176_400, 32_000, 24_000, 22_050, 16_000, 11_025, 8_000)
 """What devices have (Hz), the commonest first."""
 
+CLOSE_SECONDS = 1.0
+"""A stream that takes longer to close is left to close when it can."""
+
 lock = threading.RLock()
 """Held while devices are listed or opened: a process has one PortAudio, and one environment."""
-_open_streams = 0
+_running: set[Any] = set()  # streams that are not closed
 _listing = ""  # the kernel's cards when PortAudio learned of them
 
 
@@ -84,7 +87,7 @@ def rescan(listing: str) -> None:
     global _listing
     sounddevice = _library()
     with lock:
-        if not _open_streams:
+        if not _running:
             sounddevice._terminate()
             sounddevice._initialize()
             _listing = listing
@@ -124,27 +127,36 @@ def rate_of(device: Device, channels: int, wishes: tuple[int, ...]) -> int | Non
 
 @contextlib.contextmanager
 def opened(order: Order, callback: Callable[..., None]) -> Iterator[Any]:
-    """A running input stream.
+    """A running input stream; `callback` gets samples, their seconds, and PortAudio's times and status.
 
     Raises:
         SourceError: the device cannot be opened.
     """
-    global _open_streams
     with lock:
         stream = _started(order, callback)
-        _open_streams += 1
+        _running.add(stream)
     try:
         yield stream
     finally:
-        stream.close()
-        with lock:
-            _open_streams -= 1
+        # It waits for a sound server that hangs; whoever listens shall learn that meanwhile.
+        closer = threading.Thread(target=_close, args=(stream,), name="portaudio-close", daemon=True)
+        closer.start()
+        closer.join(CLOSE_SECONDS)
+
+
+def _close(stream: Any) -> None:
+    stream.close()
+    _running.discard(stream)
 
 
 def _started(order: Order, callback: Callable[..., None]) -> Any:
     sounddevice = _library()
+
+    def hear(samples: Any, count: int, times: Any, status: Any) -> None:
+        callback(samples, count / order.sample_rate, times, status)
+
     try:
-        with _heading_for(order.source):
+        with _told(order):
             stream = sounddevice.InputStream(
                 device=order.device.index,
                 samplerate=order.sample_rate,
@@ -152,7 +164,7 @@ def _started(order: Order, callback: Callable[..., None]) -> Any:
                 blocksize=round(order.sample_rate * order.block_seconds),
                 dtype="float32",
                 latency="high",
-                callback=callback,
+                callback=hear,
             )
     except sounddevice.PortAudioError as error:
         raise _explained(order.device, error) from error
@@ -165,11 +177,14 @@ def _started(order: Order, callback: Callable[..., None]) -> Any:
 
 
 @contextlib.contextmanager
-def _heading_for(source: str | None) -> Iterator[None]:
-    """What ALSA's plugins for PulseAudio and PipeWire open instead of the server's default."""
-    names = ("PULSE_SOURCE", "PIPEWIRE_NODE") if source else ()
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update({name: source or "" for name in names})
+def _told(order: Order) -> Iterator[None]:
+    """What ALSA's plugins for PulseAudio and PipeWire can be told by the environment alone, while they open."""
+    # Unasked, PulseAudio gives what a microphone hears in lumps of two seconds.
+    told = {"PULSE_LATENCY_MSEC": str(round(1000 * order.block_seconds))}
+    if order.source:
+        told |= {"PULSE_SOURCE": order.source, "PIPEWIRE_NODE": order.source}
+    before = {name: os.environ.get(name) for name in told}
+    os.environ.update(told)
     try:
         yield
     finally:

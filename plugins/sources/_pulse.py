@@ -34,6 +34,8 @@ class Source:
     """Hertz: its own."""
     card: int | None
     """The number of the card behind it."""
+    monitor: bool = False
+    """It gives what other programs play: no converter stamps that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ def _source(found: Any) -> Source:
         channels=tuple(found.channel_list),
         sample_rate=found.mgcld_rate,
         card=int(card) if card.isdecimal() else None,
+        monitor=bool(found.monitor_of_sink_name),
     )
 
 

@@ -21,13 +21,14 @@ QUEUE_FRAMES = 64
 """More wait in the network."""
 TICK_SECONDS = 0.5
 STEP_SECONDS = 0.1
-CLOSE_SECONDS = 1.0
+CLOSE_SECONDS = 0.25
 """A thread that waits for a dead network for longer ends by itself, at its timeout."""
 MOST_DAMAGED = 100
 """So many packets in a row that cannot be decoded are no bad luck."""
 
 Opened = Callable[[], av.container.InputContainer]
-Explained = Callable[[av.FFmpegError], tuple[Reason, str]]
+Explained = Callable[[av.FFmpegError, bool], tuple[Reason, str]]
+"""An error, and whether something was heard before it -> why, and in words."""
 
 
 class Fault(Exception):
@@ -45,6 +46,8 @@ class Report(NamedTuple):
     """Where on the stream's own axis (seconds)."""
     utc_ns: int
     """When the sound there was heard, by the sender's clock (nanoseconds since the Unix epoch)."""
+    arrived_ns: int
+    """When it came, by our clock."""
 
 
 class Heard(NamedTuple):
@@ -55,7 +58,7 @@ class Heard(NamedTuple):
     arrived_ns: int
     """UTC, nanoseconds since the Unix epoch."""
     report: Report | None
-    """The newest one, where it came with this frame."""
+    """The newest one, where it came since the frame before."""
     damaged: bool
     """Before it something came that could not be decoded."""
 
@@ -91,16 +94,18 @@ class Reader:
         self._thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
+        heard = False
         try:
             with self._opened() as container:
-                for heard in self._heard(container):
-                    self._put(heard)
+                for frame in self._heard(container):
+                    heard = True
+                    self._put(frame)
                     if self._over.is_set():
                         return
             self._put(None)
         except av.FFmpegError as error:
             # Without its cause: PyAV's text, and so a traceback, holds the whole address.
-            self._put(Fault(*self._explained(error)))
+            self._put(Fault(*self._explained(error, heard)))
         except BaseException as error:
             self._put(error)
 
@@ -112,9 +117,10 @@ class Reader:
 
     def _heard(self, container: av.container.InputContainer) -> Iterator[Heard]:
         stream = _audio_of(container)
-        damaged = 0
+        damaged, report = 0, None
         for packet in container.demux(stream):
-            arrived_ns, report = time.time_ns(), _report_of(packet)
+            arrived_ns = time.time_ns()
+            report = _report_of(packet, arrived_ns) or report
             try:
                 frames = stream.decode(packet)
             except av.InvalidDataError:
@@ -140,10 +146,10 @@ def _audio_of(container: av.container.InputContainer) -> AudioStream:
     return stream
 
 
-def _report_of(packet: "av.Packet[AudioStream]") -> Report | None:
+def _report_of(packet: "av.Packet[AudioStream]", arrived_ns: int) -> Report | None:
     """FFmpeg marks the packet behind a report, and says when it was heard."""
     position = seconds(packet.pts, packet.time_base)
     if position is None or not packet.has_sidedata("rtcp_sr") or not packet.has_sidedata("prft"):
         return None
     (utc_us,) = struct.unpack_from("=q", bytes(packet.get_sidedata("prft")))
-    return Report(position, utc_us * 1000)
+    return Report(position, utc_us * 1000, arrived_ns)

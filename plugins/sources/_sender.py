@@ -29,14 +29,15 @@ class SenderClock:
         """`name`: of the stream, for the log; without a secret."""
         self._name = name
         self._report: Report | None = None
+        self._believed: bool | None = None
         self._uncertainty_ns = 0
         self.offset_seconds: float | None = None
-        """How far the sender's clock is ahead of ours, with all that lies between; None before its first report."""
+        """How far the sender's clock was ahead of ours, with all that lies between; None before its first report."""
 
     def stamp(self, heard: Heard, seconds: float) -> tuple[int, Clock, int]:
         """When the first sample of a frame of that length was heard (UTC, ns), by which clock, and its uncertainty."""
         if heard.report is not None:
-            self._take(heard.report, heard.arrived_ns)
+            self._take(heard.report)
         position = position_seconds(heard.frame)
         if self._report is None or position is None:
             return heard.arrived_ns - round(seconds * NANOSECONDS), "arrival", ARRIVAL_UNCERTAINTY_NS
@@ -47,16 +48,15 @@ class SenderClock:
         """The sender has started its axis anew: what it said holds no more."""
         self._report = None
 
-    def _take(self, report: Report, arrived_ns: int) -> None:
-        ahead_ns = report.utc_ns - arrived_ns
-        if self.offset_seconds is None:
-            self.offset_seconds = round(ahead_ns / NANOSECONDS, 3)
-            if abs(ahead_ns) > MOST_ASTRAY_NS:
-                seconds = self.offset_seconds
-                logger.warning(
-                    "%s: the sender's clock is %+.0f s from ours; times are those of arrival", self._name, seconds
-                )
+    def _take(self, report: Report) -> None:
+        ahead_ns = report.utc_ns - report.arrived_ns
+        believed = abs(ahead_ns) <= MOST_ASTRAY_NS
+        if believed != self._believed:
+            self._believed, self.offset_seconds = believed, round(ahead_ns / NANOSECONDS, 3)
+            if not believed:
+                text = "%s: the sender's clock is %+.0f s from ours; times are those of arrival"
+                logger.warning(text, self._name, self.offset_seconds)
         # Sound is heard before it arrives, and commonly no more than a second: the rest of a difference is an error.
         contradiction_ns = max(ahead_ns, -ahead_ns - ARRIVAL_UNCERTAINTY_NS, 0)
         self._uncertainty_ns = REPORT_UNCERTAINTY_NS + contradiction_ns
-        self._report = report if abs(ahead_ns) <= MOST_ASTRAY_NS else None
+        self._report = report if believed else None

@@ -27,6 +27,7 @@ FIRST_SECONDS = 8.0
 """A device may take so long from its opening to its first sound."""
 SILENCE_SECONDS = 3.0
 """Neither PortAudio nor the system always notices that a device is gone: one that delivers nothing for so long is."""
+SLOW = "the machine was suspended, or has too much to do"
 RATES = (1_000, 1_000_000)
 """A wish outside (Hz) is a slip of the pen."""
 
@@ -111,7 +112,7 @@ class MicrophoneSource:
 
         Where blocks are not taken in time `first_sample` jumps by what was lost. Where PortAudio itself lost samples
         nobody counted them: a new epoch begins, and `captured_ns` on both sides tells how many they were, as far as
-        `clock_uncertainty_ns` allows.
+        `clock_uncertainty_ns` allows. Where a sound server lost them it does not say at which place: an error.
 
         Raises:
             SourceError: the device is absent, in use, does not take what is wanted, or falls silent.
@@ -119,15 +120,20 @@ class MicrophoneSource:
         ear = Ear(QUEUE_BLOCKS)
         with _line.opened(self._finder, self._wanted, ROOT, ear.hear) as line:
             self._opened(line)
-            chunk, heard, patience = None, time.monotonic(), FIRST_SECONDS
+            chunk, waited, patience = None, 0.0, FIRST_SECONDS
             while True:
                 new = ear.next(STEP_SECONDS)
                 line.check()
-                if new is not None:
-                    chunk, heard, patience = new, time.monotonic(), SILENCE_SECONDS
-                elif not line.active or time.monotonic() - heard >= patience:
-                    raise _silent(line, patience)
-                yield _block(new, line) if new else _nothing_after(chunk, line)
+                if new is None:
+                    waited += STEP_SECONDS  # by no clock: one that was suspended with us would count that too
+                    if waited >= patience or not line.active:
+                        raise _silent(line, patience)
+                    yield _nothing_after(chunk, line)
+                elif line.has_lost(new):
+                    raise SourceError(f"microphone {line.name}: sound was lost on its way", reason="slow", help=SLOW)
+                else:
+                    chunk, waited, patience = new, 0.0, SILENCE_SECONDS
+                    yield _block(new, line)
 
     def _opened(self, line: _line.Line) -> None:
         self._facts = line.facts
@@ -135,12 +141,12 @@ class MicrophoneSource:
             logger.warning(
                 "device %r may mean another one after a restart: to mean this one for ever write %r",
                 self._device,
-                line.hold.name or line.facts["device"],
+                line.name,
             )
 
 
 def _block(chunk: Chunk, line: _line.Line) -> AudioBlock:
-    captured_ns, clock, uncertainty_ns = chunk.captured(line.sample_rate, line.latency)
+    captured_ns, clock, uncertainty_ns = chunk.captured(line.sample_rate, line.latency, converter=line.converter)
     samples = line.layout.mixed(chunk.samples)
     return AudioBlock(
         samples, line.sample_rate, chunk.first_sample, captured_ns, clock, uncertainty_ns, epoch=chunk.epoch
@@ -154,7 +160,6 @@ def _nothing_after(chunk: Chunk | None, line: _line.Line) -> AudioBlock:
 
 
 def _silent(line: _line.Line, seconds: float) -> SourceError:
-    name = line.facts["device"]
     if not line.active:
-        return SourceError(f"microphone {name} has stopped", reason="ended", help=BACK)
-    return SourceError(f"microphone {name} delivers nothing for {seconds:.0f} s", reason="timeout", help=BACK)
+        return SourceError(f"microphone {line.name} has stopped", reason="ended", help=BACK)
+    return SourceError(f"microphone {line.name} delivers nothing for {seconds:.0f} s", reason="timeout", help=BACK)

@@ -1,7 +1,7 @@
 """A camera or any other RTSP stream: its audio, of any codec and rate."""
 
-import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ REFUSED = (av.error.HTTPBadRequestError, av.error.HTTPOtherClientError, av.error
 """What a server answers that does not give the sound alone."""
 ANALYSIS_US = 2_000_000
 """A picture that does not come must not hold up the sound for longer."""
+MOST_SECONDS = 600.0
 HINTS: dict[Reason, str] = {
     "auth": "check user and password; in the URL write special characters as %40 (@), %3A (:), %2F (/)",
     "codec": "choose AAC, Opus or G.711 in the camera's audio settings",
@@ -60,7 +61,7 @@ class RtspSource:
         Raises:
             ConfigError: that is no RTSP address, there is no password where one should be, or no time to wait.
         """
-        if timeout_seconds <= 0:
+        if not 0 < timeout_seconds <= MOST_SECONDS:
             raise ConfigError(f"timeout_seconds cannot be {timeout_seconds}", help="10 is a good value")
         self._host = Host(
             url,
@@ -102,42 +103,34 @@ class RtspSource:
         Raises:
             SourceError: it cannot be opened, falls silent, breaks, or changes its rate or codec.
         """
-        began = time.monotonic()
-        reader = Reader(self._opened, lambda error: self._explained(error, time.monotonic() - began))
+        reader = Reader(self._opened, self._host.explaining("unknown", self._timeout))
         self._opening = Opening(reader, self._host.shown, self._timeout)
         try:
-            for block in self._opening.blocks():
-                self._settled = self._settled or len(block.samples) > 0
-                yield block
+            with closing(self._opening.blocks()) as blocks:
+                for block in blocks:
+                    self._settled = self._settled or len(block.samples) > 0
+                    yield block
         except Fault as fault:
-            if fault.reason == "timeout" and not self._settled:
+            if fault.reason == "timeout" and not self._settled and self._host.answers():
                 self._all_tracks = not self._all_tracks  # some servers say yes and then send nothing
             text = f"{self._host.shown}: {fault}"
             raise SourceError(text, reason=fault.reason, help=HINTS.get(fault.reason, "")) from None
 
     def _opened(self) -> av.container.InputContainer:
         try:
-            return self._open()
+            return self._open(all_tracks=self._all_tracks)
         except REFUSED:
-            if self._settled:
+            if self._settled or self._all_tracks:
                 raise
-            self._all_tracks = not self._all_tracks
-            return self._open()
+        container = self._open(all_tracks=True)
+        self._all_tracks = True
+        return container
 
-    def _open(self) -> av.container.InputContainer:
+    def _open(self, *, all_tracks: bool) -> av.container.InputContainer:
         options = {
             "rtsp_transport": self._transport,
-            "allowed_media_types": "audio+video" if self._all_tracks else "audio",
+            "allowed_media_types": "audio+video" if all_tracks else "audio",
             "analyzeduration": str(ANALYSIS_US),
             **self._host.options,
         }
         return av.open(self._host.url, options=options, timeout=(self._timeout, self._timeout))
-
-    def _explained(self, error: av.FFmpegError, waited: float) -> tuple[Reason, str]:
-        reason, text = self._host.explained(error)
-        if self._opening is not None and self._opening.facts:
-            # A connection that breaks within a packet is an input/output error to FFmpeg.
-            return ("ended" if reason == "unknown" else reason), text
-        if waited >= self._timeout:
-            return "timeout", "nothing comes"  # FFmpeg reports the interruption of a handshake as invalid data
-        return ("unknown" if isinstance(error, av.InvalidDataError) else reason), text

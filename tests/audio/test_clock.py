@@ -42,10 +42,10 @@ def assert_true(made: list[Window], ear: Ear) -> None:
     assert not any(window.flags & {"clock_step"} for window in made)
 
 
-@settings(deadline=None, max_examples=5)
+@settings(deadline=None, max_examples=4)
 @given(drift=DRIFTS, slew=st.sampled_from([0.0, 5e-4, -5e-4]), off=st.floats(0, 0.019), seed=st.integers(0, 999))
 def test_a_converters_time_is_true_for_hours(drift: float, slew: float, off: float, seed: int) -> None:
-    ear = Ear(World(slew=slew), drift, error=jitter(seed, -off, off))
+    ear = Ear(World(slew=slew), drift, block=0.5, error=jitter(seed, -off, off))
     made = windows(ear.world.timekeeper(), ear.blocks(2 * HOUR))
     assert len(made) == 2 * HOUR / 2.5 - 1
     assert_true(made, ear)
@@ -54,11 +54,11 @@ def test_a_converters_time_is_true_for_hours(drift: float, slew: float, off: flo
     assert max(window.clock_uncertainty_ns for window in settled) < 0.06 * SECOND
 
 
-@settings(deadline=None, max_examples=5)
+@settings(deadline=None, max_examples=4)
 @given(drift=DRIFTS, longest=st.floats(0, 9.5), late=st.floats(0, 0.5), seed=st.integers(0, 999))
 def test_the_time_of_arrival_is_true_for_hours(drift: float, longest: float, late: float, seed: int) -> None:
     delay = stalls(seed, 120, longest, jitter(seed, 0.01, 0.01 + late))
-    ear = Ear(World(), drift, "arrival", uncertainty=1.0, delay=delay)
+    ear = Ear(World(), drift, "arrival", uncertainty=1.0, block=0.5, delay=delay)
     made = windows(ear.world.timekeeper(), ear.blocks(2 * HOUR))
     assert_true(made, ear)
     assert np.abs(errors(made, ear)).max() < 0.6  # though stalls are of up to 9.5 s
@@ -83,7 +83,7 @@ def test_a_crystal_that_is_off_by_100_ppm_loses_no_time_in_a_quarter_of_a_day() 
     assert errors([last], ear)[0] == pytest.approx(0, abs=0.005)
 
 
-@settings(deadline=None, max_examples=5)
+@settings(deadline=None, max_examples=4)
 @given(drift=DRIFTS, seed=st.integers(0, 999))
 def test_bursts_do_not_shake_the_times(drift: float, seed: int) -> None:
     calm, rough = (
@@ -91,12 +91,12 @@ def test_bursts_do_not_shake_the_times(drift: float, seed: int) -> None:
         for delay in (lambda _: 0.01, stalls(seed, 60, 9, lambda _: 0.01))
     )
     times = [
-        [window.start_ns for window in windows(ear.world.timekeeper(), ear.blocks(HOUR / 2))] for ear in (calm, rough)
+        [window.start_ns for window in windows(ear.world.timekeeper(), ear.blocks(HOUR / 3))] for ear in (calm, rough)
     ]
     assert np.abs(np.subtract(*times)).max() < 0.01 * SECOND
 
 
-@settings(deadline=None, max_examples=5)
+@settings(deadline=None, max_examples=4)
 @given(drift=DRIFTS, seed=st.integers(0, 999))
 def test_times_are_bent_slowly(drift: float, seed: int) -> None:
     ear = Ear(World(slew=5e-4), drift, error=jitter(seed, -0.015, 0.015))
@@ -167,19 +167,6 @@ def test_slewing_is_no_step() -> None:
     assert {each.clock_steps for each in followed(world.timekeeper(), ear.blocks(HOUR))} == {0}
 
 
-def test_a_busy_machine_makes_no_step() -> None:
-    world = World()
-    reads = iter(range(10**9))
-
-    def interrupted() -> int:
-        if next(reads) % 7 == 0:
-            world.seconds += 0.3  # between the two clocks another process has its turn
-        return world.monotonic()
-
-    made = followed(Timekeeper(world.wall, interrupted), Ear(world).blocks(120))
-    assert {each.clock_steps for each in made} == {0}
-
-
 def test_a_clock_that_is_not_ours_does_not_step_with_ours() -> None:
     ours = World(steps=[(30.0, HOUR)])
     camera = Ear(World(), clock="rtcp")
@@ -220,9 +207,9 @@ def test_a_better_clock_is_caught_up_with_and_times_never_run_backwards() -> Non
 
 def test_a_better_clock_that_falls_silent_is_relied_upon_for_a_while() -> None:
     world = World()
-    report = Ear(world, 1e-4, clock="rtcp", uncertainty=0.02)
-    arrival = Ear(world, 1e-4, clock="arrival", uncertainty=1.0, delay=lambda _: 0.8)
-    made = windows(world.timekeeper(), [*report.blocks(60), *arrival.blocks(30, first=60 * RATE)])
+    report = Ear(world, 2e-4, clock="rtcp", uncertainty=0.001)
+    arrival = Ear(world, 2e-4, clock="arrival", uncertainty=1.0, delay=lambda _: 0.8)
+    made = windows(world.timekeeper(), [*report.blocks(60), *arrival.blocks(60, first=60 * RATE)])
     assert_true(made, report)
     assert (made[-1].clock, made[-1].clock_uncertainty_ns < 0.1 * SECOND) == ("rtcp", True)
 
@@ -251,3 +238,10 @@ def test_a_step_between_two_epochs_is_told_of_the_second() -> None:
     for epoch, steps in ((0, 0), (1, 1), (2, 1)):
         made = followed(keeper, Ear(world, began=25.0 * epoch, epoch=epoch).blocks(10))
         assert {(each.epoch, each.clock_steps) for each in made} == {(epoch, steps)}
+
+
+def test_a_step_that_was_told_within_an_epoch_is_not_told_again_of_the_next() -> None:
+    world = World(steps=[(5.1, HOUR)])
+    keeper = world.timekeeper()
+    assert {each.clock_steps for each in followed(keeper, Ear(world).blocks(10))} == {0, 1}
+    assert {each.clock_steps for each in followed(keeper, Ear(world, began=12, epoch=1).blocks(10))} == {1}

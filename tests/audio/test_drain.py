@@ -298,7 +298,7 @@ def test_a_record_of_another_version_is_passed_over(tmp_path: Path, caplog: pyte
 
 def test_a_drain_that_breaks_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     life = Life(tmp_path)
-    monkeypatch.setattr(life.capture._pipeline, "push", None)
+    monkeypatch.setattr(life.capture._pipeline, "cut", None)
     with life:
         life.source.feed(*blocks(0.5))
         deadline = time.monotonic() + 20
@@ -337,3 +337,34 @@ def test_over_any_restarts_each_window_goes_out_exactly_once_if_it_is_noted_at_o
         assert abs(one.first_sample - other.first_sample) <= 2 * len(lives)  # rounded at each restart
         assert abs(one.start_ns - other.start_ns) < SECOND // rate
         assert np.abs(one.samples - other.samples)[800:].max() < 0.01  # where the filter began anew it rings
+
+
+def test_drift_and_steps_of_the_clock_are_kept_and_the_steps_count_on(tmp_path: Path) -> None:
+    heard: list[AudioBlock] = []
+    for life in (0, 1):
+        stop = threading.Event()
+
+        def take(sound: AudioBlock) -> list[Window]:
+            heard.append(sound)
+            return []
+
+        kept = drain.Drain(
+            "mic",
+            Spool(tmp_path / "mic", max_bytes=1 << 20),
+            hop_samples=1,
+            cut=take,
+            flush=list,
+            send=lambda _: None,
+            stop=stop,
+        )
+        for first, steps in ((0, 0), (10, 2)):
+            kept.keep(replace(block(noise(10), RATE, first=20 * life + first), drift=1e-5, clock_steps=steps))
+        thread = threading.Thread(target=kept.run, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 10
+        while len(heard) < (2, 6)[life] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        stop.set()
+        thread.join(10)
+    assert {sound.drift for sound in heard} == {1e-5}
+    assert [sound.clock_steps for sound in heard] == [0, 2, 0, 2, 2, 4]

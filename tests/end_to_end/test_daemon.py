@@ -95,7 +95,7 @@ def test_a_late_subscriber_gets_meta_and_health_at_once(looping: Child, demo: Pa
     with subscriber(endpoint, "mgcl/v1/prob/") as first:
         heard(first, "prob")
         with subscriber(endpoint, "mgcl/v1/meta/", "mgcl/v1/health/") as late:
-            kinds = {json.loads(late.line(timeout=10))["header"]["schema"] for _ in range(3)}
+            kinds = {json.loads(late.line())["header"]["schema"] for _ in range(3)}
             assert kinds == {"mgcl.meta/1", "mgcl.health/1"}
         with subscriber(endpoint, "mgcl/v1/meta/") as third:
             meta = heard(third, "meta")["body"]
@@ -124,8 +124,8 @@ def test_a_signal_ends_it_politely(looping: Child, number: signal.Signals) -> No
         heard(ear, "prob")
     asked = time.monotonic()
     looping.process.send_signal(number)
-    assert looping.wait(10) == 0
-    assert time.monotonic() - asked < 5  # 2 s on a machine that does nothing else
+    assert looping.wait() == 0
+    assert time.monotonic() - asked < 20  # 2 s on a machine that does nothing else
     assert "Traceback" not in looping.errors
 
 
@@ -138,7 +138,7 @@ def test_ctrl_c_at_any_moment_of_the_start_is_no_fault(demo: Path, seconds: floa
         assert daemon.line() == "begun"
         time.sleep(seconds)
         daemon.process.send_signal(signal.SIGINT)
-        assert daemon.wait(20) == 0
+        assert daemon.wait() == 0
         assert "Traceback" not in daemon.errors
 
 
@@ -160,7 +160,7 @@ def test_the_service_manager_is_told_of_every_stage(
             daemon.process.send_signal(signal.SIGTERM)
             while facts[-1] != "STOPPING=1":
                 facts.append(manager.recv(4096).decode())
-            assert daemon.wait(10) == 0
+            assert daemon.wait() == 0
 
 
 def test_sources_share_the_loop_and_no_file_loses_a_window(demo: Path) -> None:
@@ -219,7 +219,7 @@ def test_in_a_runtime_directory_it_is_found_by_path_too(demo: Path, monkeypatch:
             with subscriber(f"ipc://{path}", "mgcl/v1/prob/") as ear:
                 heard(ear, "prob")
             daemon.process.send_signal(signal.SIGTERM)
-            assert daemon.wait(10) == 0
+            assert daemon.wait() == 0
         assert not path.exists()
 
 

@@ -16,6 +16,7 @@ from mgcld.data import AudioFeatures, Message, Window
 from mgcld.model.captions import Deadline
 from mgcld.model.listen import Listener
 from mgcld.model.recogniser import Recogniser
+from mgcld.service import engine as module
 from mgcld.service import wire
 from mgcld.service.engine import Engine
 from mgcld.service.outlet import Outlet
@@ -68,16 +69,22 @@ def windows(hop: int, count: int) -> list[Window]:
 
 def probs(bus: Publisher, deadline: Deadline | None, hop: int, count: int) -> tuple[list[Message], Engine]:
     """What goes out for so many windows that come one by one."""
-    encoder, keeper, inbox = MiniEncoder("cpu"), Keeper(), Inbox(8)
+    keeper = Keeper()
     outlet = Outlet(wire.Stamper("attic"), bus, {"keeper": keeper})
-    recogniser = Recogniser(Listener(encoder, SlowCaptioner(), deadline), trained(encoder))
-    engine = Engine(recogniser, "0a1b", inbox, outlet, max_batch=8)
-    engine.warm_up()
+    engine = made(outlet, deadline)
     for window in windows(hop, count):
-        inbox.put(window, wait=False, stop=threading.Event())
+        engine.inbox.put(window, wait=False, stop=threading.Event())
         assert engine.turn(1.0) == 1
     outlet.close()
     return keeper.taken, engine
+
+
+def made(outlet: Outlet, deadline: Deadline | None) -> Engine:
+    encoder = MiniEncoder("cpu")
+    recogniser = Recogniser(Listener(encoder, SlowCaptioner(), deadline), trained(encoder))
+    engine = Engine(recogniser, "0a1b", Inbox(8), outlet, max_batch=8)
+    engine.warm_up()
+    return engine
 
 
 def test_every_nth_window_has_a_caption_and_overlapping_ones_keep_it(bus: Publisher) -> None:
@@ -109,3 +116,36 @@ def test_the_node_s_health_counts_what_was_skipped(bus: Publisher) -> None:
     _, engine = probs(bus, Deadline(SECONDS / 2.5), 16_000, 8)
     status = engine.pace.status(0, (), 0, engine.skipped_captions)
     assert wire.node_health(status).body["skipped_captions"] == engine.skipped_captions > 0
+
+
+def test_a_slow_model_takes_no_more_at_once_than_there_is_time_for(
+    bus: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backlog must not keep the loop from its watchdog."""
+    monkeypatch.setattr(module, "LONGEST_TURN_SECONDS", 3.9 * SECONDS)
+    outlet = Outlet(wire.Stamper("attic"), bus, {})
+    engine = made(outlet, None)
+    for window in windows(16_000, 8):
+        engine.inbox.put(window, wait=False, stop=threading.Event())
+    turns = []
+    while taken := engine.turn(0.0):
+        turns.append(taken)
+    assert sum(turns) == 8
+    assert max(turns) <= 3
+    outlet.close()
+
+
+def test_what_has_gone_out_is_acknowledged_a_turn_later(bus: Publisher) -> None:
+    outlet = Outlet(wire.Stamper("attic"), bus, {})
+    engine = made(outlet, None)
+    gone: list[int] = []
+    engine.inbox.call("room", lambda window: gone.append(window.first_sample))
+    told = []
+    for window in windows(16_000, 2):
+        engine.inbox.put(window, wait=False, stop=threading.Event())
+        engine.turn(1.0)
+        told.append([*gone])
+    engine.turn(0.0)
+    engine.turn(0.0)
+    assert [*told, gone] == [[], [0], [0, 16_000]]
+    outlet.close()

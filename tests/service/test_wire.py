@@ -113,6 +113,8 @@ def test_the_health_of_a_source_has_exactly_the_promised_fields() -> None:
         bytes_per_s=63_999.96,
         level_dbfs=-math.inf,
         drops=4,
+        backlog_seconds=12.34,
+        lost_seconds=7.0,
         facts={"codec": "pcm_alaw", "channels": 1},
         history=(*steps, Transition(17, "lost", "timeout")),
     )
@@ -129,6 +131,8 @@ def test_the_health_of_a_source_has_exactly_the_promised_fields() -> None:
         "bytes_per_s": 64_000.0,
         "level_dbfs": None,
         "drops": 4,
+        "backlog_seconds": 12.3,
+        "lost_seconds": 7.0,
         "alarm_since_ns": 18,
         "silent_since_ns": 16,
         "facts": {"codec": "pcm_alaw", "channels": 1},

@@ -109,7 +109,7 @@ def test_no_request_takes_longer_than_its_time(behaviour: Behaviour) -> None:
     with chat(behaviour, good()) as server:
         began = time.monotonic()
         assert explainer(server, timeout_seconds=0.3).explain("bell") == SENTENCES
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 8, "the server would go on for ten seconds, or for ever"
 
 
 @pytest.mark.parametrize(

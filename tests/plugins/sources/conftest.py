@@ -1,6 +1,7 @@
 """Real servers for the sources: RTSP by GStreamer, sound by PulseAudio; each ends with its test."""
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -84,6 +85,13 @@ class PulseAudio:
             process.wait(10)
         self._running.clear()
         self._socket.unlink(missing_ok=True)
+
+    def pause(self) -> None:
+        """It hangs: it neither answers nor ends."""
+        self._running[0].send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._running[0].send_signal(signal.SIGCONT)
 
     def load(self, module: str, **options: object) -> str:
         """A module of the server, as a sound card that is plugged in; the number to unload it by."""

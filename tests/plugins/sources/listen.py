@@ -21,8 +21,8 @@ from mgcld.audio.inbox import Inbox
 from mgcld.data import SourceStatus
 from mgcld.errors import SourceError
 
-RETRY_SECONDS = 2.0
-"""As the supervisor does for a device that is absent."""
+RETRY_SECONDS = 1.0
+"""As the supervisor does for a device that is absent, but twice as often, to save time."""
 
 
 def tell(**what: Any) -> None:
@@ -66,7 +66,7 @@ def overflow(device: str, kept: str, away_seconds: str) -> None:
     """The blocks before and after nobody took any for a while, with room for only so many."""
     microphone.QUEUE_BLOCKS = int(kept)
     blocks = (block for block in microphone.MicrophoneSource(device).blocks() if len(block.samples))
-    for index in range(30):
+    for index in range(20):
         block = next(blocks)
         tell(
             first=block.first_sample,
@@ -76,7 +76,7 @@ def overflow(device: str, kept: str, away_seconds: str) -> None:
             captured_ns=block.captured_ns,
             uncertainty_ns=block.clock_uncertainty_ns,
         )
-        if index == 10:
+        if index == 5:
             time.sleep(float(away_seconds))
 
 
@@ -97,7 +97,8 @@ def hear(source: microphone.MicrophoneSource) -> None:
     """The tones of one opening, by tenths of a second, so that no other is missed."""
     for block in source.blocks():
         if np.any(block.samples):
-            tell(frequency=frequency_of(block.samples, block.sample_rate), facts=dict(source.facts))
+            frequency = frequency_of(block.samples, block.sample_rate)
+            tell(frequency=frequency, rate=block.sample_rate, facts=dict(source.facts))
 
 
 def devices() -> None:

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mgcld_plugins.sources._address import checked
 from mgcld_plugins.sources.rtsp import RtspSource
+from mgcld_plugins.sources.stream import StreamSource
 
 from mgcld.errors import ConfigError
 from mgcld.redaction import redacted
@@ -69,6 +70,8 @@ def test_options_of_an_address() -> None:
     assert RtspSource.from_address("rtsps://camera/x") == {"url": "rtsps://camera/x"}
 
 
-def test_a_wait_must_last() -> None:
-    with pytest.raises(ConfigError, match="timeout_seconds"):
-        RtspSource("rtsp://camera/x", timeout_seconds=0)
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf"), 601.0])
+def test_a_wait_must_last_and_end(seconds: float) -> None:
+    for source, url in ((RtspSource, "rtsp://camera/x"), (StreamSource, "http://radio/x")):
+        with pytest.raises(ConfigError, match="timeout_seconds"):
+            source(url, timeout_seconds=seconds)

@@ -374,7 +374,7 @@ def test_a_certificate_of_another_host_is_not_trusted(tmp_path: Path) -> None:
 
 
 def test_tls_where_there_is_none(peer: Peer) -> None:
-    fault = fault_of(RtspSource(f"rtsps://127.0.0.1:{peer.port}/x", verify=False, timeout_seconds=2))
+    fault = fault_of(RtspSource(f"rtsps://127.0.0.1:{peer.port}/x", verify=False, timeout_seconds=1))
     assert fault.reason in ("tls", "timeout")
 
 

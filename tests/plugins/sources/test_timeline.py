@@ -27,6 +27,12 @@ def test_without_stamps_frames_follow_each_other() -> None:
     assert [timeline.place(None, FRAME) for _ in range(3)] == [0, 160, 320]
 
 
+def test_without_stamps_a_loss_of_unknown_size_is_a_new_epoch() -> None:
+    timeline = Timeline(RATE)
+    placed = [(timeline.place(None, FRAME, broken=index in (0, 2)), timeline.epoch) for index in range(4)]
+    assert placed == [(0, 0), (160, 0), (0, 1), (160, 1)]
+
+
 def test_the_first_stamp_may_come_twice() -> None:
     timeline = Timeline(RATE)
     stamps = [0, *range(0, 10 * FRAME, FRAME), *range(12 * FRAME, 14 * FRAME, FRAME)]

@@ -1,0 +1,177 @@
+"""Sound that comes over HTTP (Icecast, a playlist of HLS, any file), or through a pipe on standard input."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+from urllib.parse import parse_qsl
+
+import av
+
+from mgcld.data import AudioBlock, nanoseconds
+from mgcld.errors import ConfigError, Reason, SourceError
+
+from . import _address
+from ._ffmpeg import reason_of, said
+from ._host import Host
+from ._opening import Opening
+from ._pace import paced
+from ._raw import Format, raw_options
+from ._reader import Fault, Reader
+
+PIPE = "-"
+SCHEMES = ("http", "https")
+PROTOCOLS = "http,https,tcp,tls,crypto"
+"""All that a playlist may name: never a file of this machine."""
+FORMATS = "aac,adts,aiff,amr,asf,au,caf,flac,flv,hls,matroska,mov,mp3,mpegts,ogg,w64,wav"
+"""Of these only `hls` names other addresses."""
+ANALYSIS_US = 1_000_000
+"""A live playlist has no more than a few seconds to look at."""
+MOST_SECONDS = 600.0
+HINTS: dict[Reason, str] = {
+    "absent": "pipe sound into it: arecord -f S16_LE -r 16000 | mgcld run --source 'name=-' ...",
+    "auth": "check user and password; in the URL write special characters as %40 (@), %3A (:), %2F (/)",
+    "codec": "give the address of the sound itself or of its playlist, not of a page; raw samples need format",
+    "decode": "give another stream, or tell who runs it",
+    "dns": "the host's name is unknown here: check it, or write its IP address",
+    "ended": "the other side closed the stream: it is over, or the server restarts",
+    "no_audio": "give a stream with sound",
+    "not_found": "the server knows no such stream: check the path in the URL",
+    "refused": "the server does not serve it now: check address and port, or another program reads this pipe",
+    "timeout": "check the network, and whether the stream plays elsewhere",
+    "tls": "name the authority's certificate with ca_file, or set verify to false where you trust the network",
+    "unreachable": "no way leads to that host: check the network and the address",
+    "unknown": "try the URL in another player",
+}
+
+_pipe = threading.Lock()  # a process has one standard input
+
+
+class StreamSource:
+    """Listens to one stream."""
+
+    def __init__(
+        self,
+        url: str,
+        format: Format | None = None,
+        sample_rate: int | None = None,
+        channels: int | None = None,
+        timeout_seconds: float = 10.0,
+        user: str | None = None,
+        password_file: Path | None = None,
+        password_env: str | None = None,
+        verify: bool = True,
+        ca_file: Path | None = None,
+    ) -> None:
+        """`url`: http(s)://, which may hold user:password@, or `-` for standard input.
+
+        `format`, `sample_rate` (Hz) and `channels` (1 where nothing is said) describe raw samples; anything else says
+        itself what it is. A pipe may be silent for as long as it likes, anything else for `timeout_seconds`. `verify`:
+        whether the certificate of https:// must be signed by an authority of the system, or of `ca_file` (PEM).
+
+        Raises:
+            ConfigError: that is no address, there is no password where one should be, or the format is half said.
+        """
+        if not 0 < timeout_seconds <= MOST_SECONDS:
+            raise ConfigError(f"timeout_seconds cannot be {timeout_seconds}", help="10 is a good value")
+        self._format = format
+        self._raw = raw_options(format, sample_rate, channels)
+        self._timeout = timeout_seconds
+        self._opening: Opening | None = None
+        self._host: Host | None = None
+        if url == PIPE and any((user, password_file, password_env, ca_file)):
+            raise ConfigError("standard input has no user, no password and no certificate", help="leave them out")
+        if url != PIPE:
+            self._host = Host(
+                url,
+                SCHEMES,
+                user=user,
+                password_file=password_file,
+                password_env=password_env,
+                verify=verify,
+                ca_file=ca_file,
+            )
+        self._shown = self._host.shown if self._host else "standard input"
+
+    @classmethod
+    def from_address(cls, address: str) -> dict[str, Any]:
+        """`http[s]://[user:password@]host[:port]/path`, or `-[?format=s16le&sample_rate=16000&channels=1]`.
+
+        Raises:
+            ConfigError: that is no such address.
+        """
+        url, _, query = address.partition("?")
+        if url != PIPE:
+            _address.checked(address, *SCHEMES)
+            return {"url": address}
+        options = dict(parse_qsl(query, keep_blank_values=True))
+        if unknown := set(options) - {"format", "sample_rate", "channels"}:
+            hint = f"write -?format=s16le&sample_rate=16000&channels=1; formats: {', '.join(get_args(Format))}"
+            raise ConfigError(f"{address!r}: unknown key {min(unknown)!r}", help=hint)
+        return {"url": url, **options}
+
+    @property
+    def live(self) -> bool:
+        """A server does not wait; a pipe does, and it ends."""
+        return self._host is not None
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Codec, sample_rate, channels, transport."""
+        if self._opening is None or not self._opening.facts:
+            return {}
+        return {**self._opening.facts, "transport": "http" if self._host else "pipe"}
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        """Open, then yield until it ends or is closed: what comes over HTTP hardly faster than it sounds.
+
+        Raises:
+            SourceError: it cannot be opened, falls silent, breaks, or changes its rate or codec.
+        """
+        try:
+            yield from self._heard_live(self._host) if self._host else self._heard_in_pipe()
+        except Fault as fault:
+            text = f"{self._shown}: {fault}"
+            raise SourceError(text, reason=fault.reason, help=HINTS.get(fault.reason, "")) from None
+
+    def _heard_live(self, host: Host) -> Iterator[AudioBlock]:
+        reader = Reader(lambda: self._open(host), host.explaining("codec", self._timeout))
+        self._opening = Opening(reader, self._shown, self._timeout)
+        return paced(self._opening.blocks())
+
+    def _open(self, host: Host) -> av.container.InputContainer:
+        options = {"protocol_whitelist": PROTOCOLS, **self._known, **host.options}
+        return av.open(host.url, format=self._format, options=options, timeout=(self._timeout, self._timeout))
+
+    def _heard_in_pipe(self) -> Iterator[AudioBlock]:
+        if os.isatty(0):
+            raise Fault("absent", "that is a terminal")
+        if not _pipe.acquire(blocking=False):
+            raise Fault("refused", "another source reads it")
+        try:
+            reader = Reader(self._open_pipe, _explained)
+            self._opening = Opening(reader, self._shown, None)
+            began_ns = time.time_ns()
+            with closing(self._opening.blocks()) as blocks:
+                for block in blocks:
+                    heard_ns = began_ns + nanoseconds(block.first_sample, block.sample_rate)
+                    yield replace(block, captured_ns=heard_ns, clock="file", clock_uncertainty_ns=0)
+        finally:
+            _pipe.release()
+
+    def _open_pipe(self) -> av.container.InputContainer:
+        return av.open("pipe:0", format=self._format, options={"protocol_whitelist": "pipe", **self._known})
+
+    @property
+    def _known(self) -> dict[str, str]:
+        """What FFmpeg may take it for."""
+        return {"analyzeduration": str(ANALYSIS_US), **(self._raw or {"format_whitelist": FORMATS})}
+
+
+def _explained(error: av.FFmpegError, heard: bool) -> tuple[Reason, str]:
+    foreign = isinstance(error, av.InvalidDataError) and not heard
+    return "codec" if foreign else reason_of(error), said(error)
