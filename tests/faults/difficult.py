@@ -1,4 +1,4 @@
-"""A source for capture processes that plays a known signal and misbehaves when it is told to. It knows nothing of tests.
+"""A source for capture processes that plays a known signal, and misbehaves when it is told to.
 
 Orders come as a file beside it, `<moods>.now`, which it takes away; while `<moods>.down` is there, no opening succeeds,
 for the reason that stands in it.
@@ -122,7 +122,7 @@ def _pipe_of_frames() -> int:
     for entry in Path("/proc/self/fd").iterdir():
         number = int(entry.name)
         try:
-            is_pipe = os.readlink(entry).startswith("pipe:") and os.fstat(number).st_ino != errors
+            is_pipe = str(entry.readlink()).startswith("pipe:") and os.fstat(number).st_ino != errors
             writable = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
         except OSError:  # the folder's own descriptor
             continue

@@ -39,7 +39,9 @@ class Resampled:
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._next = 0
-        self._pipeline = Pipeline("expected", sample_rate=RATE, window_seconds=WINDOW_SECONDS, hop_seconds=WINDOW_SECONDS)
+        self._pipeline = Pipeline(
+            "expected", sample_rate=RATE, window_seconds=WINDOW_SECONDS, hop_seconds=WINDOW_SECONDS
+        )
         self._made: dict[int, bytes] = {}
 
     def __call__(self, window: Window) -> bool:

@@ -127,11 +127,11 @@ class Listening:
 
 
 def _follows(early: Cut | None, late: Cut | None) -> bool:
-    """Within an epoch none is missing but where it says that sound was lost; each epoch begins with its sample 0."""
+    """Within an epoch none is missing but where it says that it was broken off; each epoch begins with its sample 0."""
     assert late is not None
     if early is None:
         return late.first == 0
     if late.epoch != early.epoch:
         return late.first == 0
-    begun = late.first - early.first - WINDOW - (late.gap or 0)  # samples of a window that the loss broke off
-    return 0 <= begun < WINDOW if late.gap else begun == 0
+    begun = late.first - early.first - WINDOW - (late.gap or 0)  # samples of a window that was broken off
+    return 0 <= begun < WINDOW if late.gap or "clock_step" in late.flags else begun == 0

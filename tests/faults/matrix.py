@@ -13,13 +13,13 @@ from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 
-HERE = Path(__file__).parent
 if __name__ == "__main__":
-    sys.path[:0] = [str(HERE), str(HERE.parent)]
+    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 from playbill import Row
 from stage import Result
 
+HERE = Path(__file__).parent
 AT_ONCE = 5
 """Processes: with their sources they take about half a core."""
 PATIENCE_SECONDS = 240.0
@@ -155,7 +155,9 @@ def main(*names: str) -> int:
     try:
         for row in rows:
             result = matrix.result(row.name, 600)
-            print(json.dumps({name: value for name in result.__slots__ if (value := getattr(result, name))}), flush=True)
+            print(
+                json.dumps({name: value for name in result.__slots__ if (value := getattr(result, name))}), flush=True
+            )
             if result.failure:
                 print(result.failure, matrix.logs[row.name][-3000:], sep="\n")
     finally:

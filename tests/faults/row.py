@@ -17,13 +17,14 @@ if __name__ == "__main__":
     os.environ["PYTHONPATH"] = os.pathsep.join([*sys.path[:2], os.environ.get("PYTHONPATH", "")])
 
 import rows_clock
+import rows_device
 import rows_many
 import rows_process
 import rows_rtsp
 from playbill import ROWS
 from stage import Result
 
-__all__ = ["ROWS", "rows_clock", "rows_many", "rows_process", "rows_rtsp"]
+__all__ = ["ROWS", "rows_clock", "rows_device", "rows_many", "rows_process", "rows_rtsp"]
 
 
 def main(name: str, folder: Path) -> None:

@@ -15,8 +15,9 @@ from servers.rude_rtsp import Peer
 from stage import RECOVERY_PROMISE, SLOW_PROMISE, STALL_PROMISE, Result, Stage
 
 from mgcld.audio.troubles import SILENT
+from mgcld.registry import target
 
-RTSP = "mgcld_plugins.sources.rtsp:RtspSource"
+RTSP = target("source", "rtsp")
 SERVERS = Path(__file__).parents[1] / "servers"
 SERVER, RUDE = SERVERS / "rtsp.py", SERVERS / "rude_rtsp.py"
 

@@ -1,12 +1,12 @@
 """The daemon for an hour with sources that never rest: does it hold, at the end, what it held at the beginning?
 
-    make soak                              one hour in real time
-    python tests/faults/soak.py --windows 100000      so many windows, as fast as the sound comes (--speed)
+    make soak                               one hour in real time
+    make soak ARGS="--windows 100000"       until so many are heard, with sound that comes ten times as fast
 
-It starts `mgcld run` with live sources, half of which fail at random (one more writes errors without end), subscribes,
-and prints what the daemon holds as it goes. Exit status 1 where memory grows by more than `MOST_GROWTH` over the run, as
-fitted by least squares, where descriptors, threads or processes are not back when all is quiet again, or where messages
-are lost on their way to the subscriber.
+It starts `mgcld run` with live sources, half of which fail at random (the last one writes errors all the time instead),
+subscribes, and prints what the daemon holds as it goes. Exit status 1 where memory grows by more than `MOST_GROWTH` over the run,
+as fitted by least squares, where descriptors, threads or processes are not back when all is quiet again, or where
+messages are lost on their way to the subscriber.
 """
 
 import argparse
@@ -24,8 +24,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
+if __name__ == "__main__":
+    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 import numpy as np
 import psutil
@@ -44,7 +44,7 @@ LOOK_SECONDS = 5.0
 QUIET_SECONDS = 150.0
 """So long it may take until all sources are live when nothing disturbs them any more."""
 CHATTER = "chatter 20000000"
-ORDERS = ("lock", "ignore", "crash", "bug", "end", "fail refused", "pace 0.02", "skip 4000", CHATTER, "spoil 00ff")
+ORDERS = ("lock", "ignore", "crash", "bug", "end", "fail refused", "pace 0.02", "skip 4000", "spoil 00ff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class Held:
 
     seconds: float
     windows: int
+    dropped: int
     rss: int
     descriptors: int
     threads: int
@@ -63,8 +64,9 @@ class Held:
         return self.descriptors, self.threads, self.processes
 
     def __str__(self) -> str:
+        heard = f"{self.seconds:7.0f} s {self.windows:8} windows {self.dropped:6} dropped"
         counts = f"{self.descriptors} descriptors, {self.threads} threads, {self.processes} processes"
-        return f"{self.seconds:7.0f} s {self.windows:8} windows {self.rss / 2**20:8.1f} MiB  {counts}"
+        return f"{heard} {self.rss / 2**20:8.1f} MiB  {counts}"
 
 
 @dataclass(slots=True)
@@ -101,14 +103,15 @@ class Trouble:
         self._folder = folder
         self._heard = heard
         self._dice = random.Random(5)
-        self._next = {name: 0.0 for name in names[len(names) // 2 :]}
+        self._chatty = names[-1]
+        self._next = dict.fromkeys(names[len(names) // 2 :], 0.0)
         self.faults: Counter[str] = Counter()
 
     def make(self) -> None:
         now = time.monotonic()
         for name, at in self._next.items():
             if now >= at and self._heard.states.get(name) == "live":
-                order = self._dice.choice(ORDERS)
+                order = CHATTER if name == self._chatty else self._dice.choice(ORDERS)
                 self.faults[order.partition(" ")[0]] += bool(at)
                 if at:
                     tell(self._folder / name, order)
@@ -117,11 +120,8 @@ class Trouble:
 
 @contextmanager
 def daemon(folder: Path, names: list[str], options: argparse.Namespace) -> Iterator[psutil.Process]:
-    step = 0.1 * options.speed
-    sources = "".join(
-        f'  {name}: {{type: "difficult:Player", moods: {folder}/{name}, speed: {options.speed}, step_seconds: {step}}}\n'
-        for name in names
-    )
+    pace = f"speed: {options.speed}, step_seconds: {0.1 * options.speed}"
+    sources = "".join(f'  {name}: {{type: "difficult:Player", moods: {folder}/{name}, {pace}}}\n' for name in names)
     config = folder / "soak.yaml"
     config.write_text(
         f"adapter: {options.adapter.resolve()}\nhop_seconds: {options.hop}\nlog_level: error\n"
@@ -160,7 +160,10 @@ class Soak:
         with self._process.oneshot():
             rss, threads = self._process.memory_info().rss, self._process.num_threads()
         descriptors, children = self._process.num_fds(), len(self._process.children(recursive=True))
-        self.looks.append(Held(self.seconds, self._heard.windows.total(), rss, descriptors, threads, children))
+        heard = self._heard
+        self.looks.append(
+            Held(self.seconds, heard.windows.total(), heard.dropped.total(), rss, descriptors, threads, children)
+        )
         return self.looks[-1]
 
     def rest(self) -> Held:
@@ -183,7 +186,7 @@ class Soak:
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--adapter", type=Path, default=HERE.parents[1] / "demo" / "adapter.safetensors")
+    parser.add_argument("--adapter", type=Path, default=Path(__file__).parents[2] / "demo" / "adapter.safetensors")
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--windows", type=int, help="until so many are heard, instead of for hours; sets --speed to 10")
     parser.add_argument("--speed", type=float, help="how many times as fast as real time the sources play")
@@ -233,7 +236,9 @@ def soaked(soak: Soak, trouble: Trouble, heard: Heard, chosen: argparse.Namespac
 def verdict(soak: Soak, trouble: Trouble, heard: Heard, before: Held, after: Held) -> int:
     an_hour, a_window = soak.slope()
     growth = an_hour * (1 - WARM_UP_SHARE) * after.seconds / 3600
-    print(f"memory: {an_hour / 1024:+.0f} KiB an hour, {a_window:+.1f} bytes a window, {growth / 2**20:+.1f} MiB fitted")
+    print(
+        f"memory: {an_hour / 1024:+.0f} KiB an hour, {a_window:+.1f} bytes a window, {growth / 2**20:+.1f} MiB fitted"
+    )
     print(f"faults: {trouble.faults.total()} {dict(sorted(trouble.faults.items()))}")
     print(f"windows dropped: {heard.dropped.total()} of {heard.windows.total()}; messages lost: {heard.lost}")
     wrong = []

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Iterator
 
+from expected import RATE, exact, played
 from listening import Listening
 
 from mgcld.audio.inbox import Inbox
 from mgcld.data import AudioBlock
 from mgcld.errors import SourceError
-from expected import RATE, exact, played
 
 MINUTE = 60
 FAULTS = 4

@@ -77,7 +77,11 @@ def heard_until_alarm(ear: Child) -> tuple[list[dict[str, Any]], dict[str, Any]]
 
 
 def processes_of(child: Child) -> list[psutil.Process]:
-    return [each for each in psutil.Process(child.process.pid).children(recursive=True) if "mgcld.audio.child" in each.cmdline()]
+    return [
+        each
+        for each in psutil.Process(child.process.pid).children(recursive=True)
+        if "mgcld.audio.child" in each.cmdline()
+    ]
 
 
 @pytest.mark.timeout(180)
@@ -93,7 +97,9 @@ def test_a_camera_that_never_answers_keeps_nobody_waiting(demo: Path, tmp_path: 
             assert time.monotonic() - ready < ALARM_PROMISE + ALLOWANCE_SECONDS
             assert (health["reason"], "live" in [state for _, state, _ in health["history"]]) == ("timeout", False)
             assert len(headers) > 30
-            assert {header["gap_samples"] for header in headers} | {header["dropped_windows"] for header in headers} == {0}
+            assert {header["gap_samples"] for header in headers} | {
+                header["dropped_windows"] for header in headers
+            } == {0}
             assert {header["epoch"] for header in headers} == {0}
             children = processes_of(running)
             assert children
@@ -104,9 +110,7 @@ def test_a_camera_that_never_answers_keeps_nobody_waiting(demo: Path, tmp_path: 
 
 
 @pytest.mark.timeout(180)
-def test_a_source_that_crashes_and_returns_is_told_to_subscribers(
-    demo: Path, tmp_path: Path, manager: Manager
-) -> None:
+def test_a_source_that_crashes_and_returns_is_told_to_subscribers(demo: Path, tmp_path: Path, manager: Manager) -> None:
     with Peer() as peer:
         peer.do("rate=16000")
         with daemon(demo, tmp_path, peer.port) as running:
