@@ -24,9 +24,10 @@ from mgcld.model.listen import Listener
 from mgcld.model.options import PRESETS, Mode
 from mgcld.model.recogniser import Recogniser
 from mgcld.service.address import bindable
-from mgcld.service.check import Checkup, ModelPlan
+from mgcld.service.check import Checkup, SpoolPlan
 from mgcld.service.daemon import Daemon
 from mgcld.service.engine import Engine
+from mgcld.service.model_check import ModelPlan
 from mgcld.service.notify import Notifier
 from mgcld.service.outlet import Outlet
 from mgcld.service.publisher import Publisher
@@ -99,6 +100,7 @@ def build_checkup(config: Config) -> Checkup:
         build_publisher=lambda: _publisher(config),
         publishes_on=_publishes_on,
         sinks={name: partial(_build, "sink", part, f"sinks.{name}") for name, part in config.sinks.items()},
+        spool=lambda: _spool_plan(config),
     )
 
 
@@ -246,16 +248,24 @@ def _spools(wish: SpoolConfig | None, sources: Sequence[str]) -> dict[str, Spool
     """Where each live source's audio waits, if it shall."""
     if wish is None:
         return {}
-    folder = wish.folder
-    if folder is None:
-        state = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-        if not state:
-            raise ConfigError("spool: no folder", help="write spool.folder; a service has one by its StateDirectory")
-        folder = Path(state) / "spool"
+    folder = _spool_folder(wish)
     spools = {name: Spool(folder / name, max_bytes=round(wish.max_megabytes * 1e6)) for name in sources}
     for left in sorted({path.name for path in folder.glob("*/")} - spools.keys()):
         logger.warning("%s: it is no live source any more, but its sound is still in %s: delete it", left, folder)
     return spools
+
+
+def _spool_folder(wish: SpoolConfig) -> Path:
+    state = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    if wish.folder is None and not state:
+        raise ConfigError("spool: no folder", help="write spool.folder; a service has one by its StateDirectory")
+    return wish.folder or Path(state) / "spool"
+
+
+def _spool_plan(config: Config) -> SpoolPlan | None:
+    if config.spool is None:
+        return None
+    return SpoolPlan(_spool_folder(config.spool), round(config.spool.max_megabytes * 1e6) * len(config.sources))
 
 
 def _beside() -> str | None:

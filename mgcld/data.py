@@ -246,6 +246,10 @@ class SourceStatus:
     a spool."""
     lost_seconds: float = 0.0
     """Sound that its spool had no room for, so far."""
+    gaps: int = 0
+    """Places so far where sound is missing, or may be, up to the newest window."""
+    gap_seconds: float = 0.0
+    """Sound that is missing there, as far as is known."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the source says of what it has opened: codec, rate and so on."""
     history: tuple[Transition, ...] = ()

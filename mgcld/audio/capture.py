@@ -234,7 +234,9 @@ class Capture:
 
     def _send(self, windows: list[Window]) -> None:
         for window in windows:
-            self._health.cut(window)
+            self._health.cut(window, gaps=self._pipeline.gaps, gap_seconds=self._pipeline.lost_seconds)
+            if "clock_step" in window.flags:
+                self._log.say(logging.WARNING, "this machine's clock was set: the times of its windows step with it")
             ready = window if window.ready_ns else replace(window, ready_ns=time.monotonic_ns())
             wait = self._drain is not None or not self._source.live
             self._inbox.put(ready, wait=wait, stop=self._stop, late_seconds=self._late_seconds)

@@ -1,7 +1,6 @@
 """Between a live source and its windows: blocks wait in a spool, and no window is lost because inference is slow."""
 
 import logging
-import struct
 import threading
 import time
 from collections import deque
@@ -9,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from mgcld.audio import frames
+from mgcld.audio.kept import kept, newest, unpacked
 from mgcld.audio.resample import index_at
 from mgcld.audio.seam import Note, Seam
 from mgcld.audio.segment import Amount, Record
@@ -19,36 +19,6 @@ logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.25
 """It looks whether it shall stop so often."""
-VERSION = 1
-_PREFIX = struct.Struct("<BqqId")  # version, then a `_Prefix`; then a frame
-
-
-@dataclass(frozen=True, slots=True)
-class _Prefix:
-    """What is kept of a block and is not in its frame."""
-
-    arrived_ns: int = 0
-    """time.monotonic_ns()"""
-    epoch: int = -1
-    clock_steps: int = 0
-    drift: float = 0.0
-
-    @classmethod
-    def of(cls, record: bytes) -> "_Prefix":
-        """Of a record.
-
-        Raises:
-            FrameError: it is of another version.
-        """
-        if len(record) < _PREFIX.size or record[0] != VERSION:
-            raise frames.FrameError("it is of another version")
-        _, *fields = _PREFIX.unpack_from(record)
-        return cls(*fields)
-
-    @property
-    def packed(self) -> bytes:
-        """As it is kept."""
-        return _PREFIX.pack(VERSION, self.arrived_ns, self.epoch, self.clock_steps, self.drift)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +76,21 @@ class Drain:
         self._lock = threading.Lock()  # of the note, and of what follows
         self._held: deque[_Held] = deque()
         self._unsent = 0
-        self._newest = _newest(spool.before)
+        self._over: Amount | None = None  # where a stretch of sound is over
+        self._newest = newest(spool.before)
         self._steps_before = self._newest.clock_steps  # the count goes on, for their sound will meet ours
         self.last_epoch = max(self._note.last_epoch, self._newest.epoch)
         """The last one that an earlier process used; -1 where there was none."""
 
     def keep(self, block: AudioBlock) -> None:
         """Add a block behind all others; never waits for the windows."""
-        steps = self._steps_before + block.clock_steps
-        self._newest = _Prefix(time.monotonic_ns(), block.epoch, steps, block.drift)
-        seconds_ns = nanoseconds(len(block.samples), block.sample_rate)
-        self._spool.append(self._newest.packed + frames.encode(block), sound_ns=seconds_ns)
+        self._newest = kept(block, steps_before=self._steps_before)
+        sound_ns = nanoseconds(len(block.samples), block.sample_rate)
+        self._spool.append(self._newest.record(block), sound_ns=sound_ns)
 
     def end_opening(self) -> None:
         """What came so far is all of this opening."""
-        self._spool.append(self._newest.packed + frames.encode(frames.Ended()))
+        self._spool.append(self._newest.record(frames.Ended()))
 
     def run(self) -> None:
         """Make windows until it is told to stop."""
@@ -138,12 +108,8 @@ class Drain:
         with self._lock:
             self._unsent -= 1
             self._note = Note(self._note.last_epoch, window.epoch, following, window.sample_rate)
-            while self._held and self._held[0].is_before(window.epoch, following, window.sample_rate):
-                place = self._held.popleft().end
-                if not self._held:
-                    self._spool.done(place, self._note.packed)
-            if self._held:
-                self._spool.done(self._held[0].begin, self._note.packed)
+            self._give_up(lambda held: held.is_before(window.epoch, following, window.sample_rate))
+            self._end_stretch()
 
     @property
     def backlog_seconds(self) -> float:
@@ -157,43 +123,46 @@ class Drain:
 
     def _work(self, record: Record) -> None:
         try:
-            arrived_ns, found = _unpacked(record.data)
+            arrived_ns, found = unpacked(record.data)
         except frames.FrameError as error:
             logger.warning("%s: a record of its spool is passed over: %s", self._name, error)
             return
         own = self._own <= record.begin
-        made = self._windows(record, found) if isinstance(found, AudioBlock) else self._last_windows(record)
+        made = self._windows(record, found) if isinstance(found, AudioBlock) else self._flushed(record)
         windows = [self._told(window, arrived_ns if own else time.monotonic_ns(), late=not own) for window in made]
         with self._lock:
             self._unsent += len(windows)
+            self._end_stretch()
         self._send(windows)
 
     def _windows(self, record: Record, block: AudioBlock) -> list[Window]:
         held = _Held(record.begin, record.end, block.epoch, block.first_sample + len(block.samples), block.sample_rate)
         with self._lock:
-            begins = not self._held or not self._held[-1].goes_on_with(block)
+            if not self._held or not self._held[-1].goes_on_with(block):
+                self._over = record.begin
             self._held.append(held)
             self._note = replace(self._note, last_epoch=block.epoch)
         if self._seam is not None:
             block = self._seam.trimmed(block)
-        windows = self._cut(block) if len(block.samples) else []
-        if begins and not windows:
-            self._give_up(record.begin)
-        return windows
+        return self._cut(block) if len(block.samples) else []
 
-    def _last_windows(self, record: Record) -> list[Window]:
-        windows = self._flush()
-        if not windows:
-            self._give_up(record.end)
-        return windows
+    def _flushed(self, record: Record) -> list[Window]:
+        self._over = record.end
+        return self._flush()
 
-    def _give_up(self, place: Amount) -> None:
-        """The stretch of sound before that place is over: no window will be made of what is left of it."""
-        with self._lock:
-            if self._unsent:
-                return  # the next window that is sent does it
-            while self._held and self._held[0].end <= place:
-                self._held.popleft()
+    def _end_stretch(self) -> None:
+        """No window will be made of what is left of a stretch that is over, once all that were made have gone out."""
+        if self._over is not None and not self._unsent:
+            over, self._over = self._over, None
+            self._give_up(lambda held: held.end <= over)
+            self._spool.done(over, self._note.packed)
+
+    def _give_up(self, unneeded: Callable[[_Held], bool]) -> None:
+        place = None
+        while self._held and unneeded(self._held[0]):
+            place = self._held.popleft().end
+        place = self._held[0].begin if self._held else place
+        if place is not None:
             self._spool.done(place, self._note.packed)
 
     def _told(self, window: Window, ready_ns: int, *, late: bool) -> Window:
@@ -202,22 +171,3 @@ class Drain:
         lost = window.gap_samples if self._seam is None else self._seam.gap_before(window)
         self._seam = None
         return replace(window, ready_ns=ready_ns, flags=window.flags | flags, gap_samples=lost)
-
-
-def _unpacked(record: bytes) -> tuple[int, frames.Record]:
-    """When it arrived, and what it is."""
-    prefix = _Prefix.of(record)
-    found = next(frames.Decoder().feed(record[_PREFIX.size :]), None)
-    if found is None:
-        raise frames.FrameError("it is cut off")
-    if isinstance(found, AudioBlock):
-        found = replace(found, clock_steps=prefix.clock_steps, drift=prefix.drift)
-    return prefix.arrived_ns, found
-
-
-def _newest(record: bytes | None) -> _Prefix:
-    """Of the last record that an earlier process left; an empty one where that says nothing."""
-    try:
-        return _Prefix.of(record or b"")
-    except frames.FrameError:
-        return _Prefix()

@@ -121,12 +121,16 @@ class Health:
         with self._lock:
             self._status = replace(self._status, facts=facts)
 
-    def cut(self, window: Window) -> None:
-        """Note the newest window's level."""
+    def cut(self, window: Window, *, gaps: int = 0, gap_seconds: float = 0.0) -> None:
+        """Note the newest window's level, and how often and how long sound was missing so far."""
         with self._lock:
             self._troubles.cut(window)
             self._status = replace(
-                self._status, level_dbfs=window.level_dbfs, silent_since_ns=self._troubles.silent_since_ns
+                self._status,
+                level_dbfs=window.level_dbfs,
+                silent_since_ns=self._troubles.silent_since_ns,
+                gaps=gaps,
+                gap_seconds=gap_seconds,
             )
 
     @property

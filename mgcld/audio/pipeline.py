@@ -27,6 +27,7 @@ class Pipeline:
         Raises:
             ConfigError: the window or the hop is no whole number of samples.
         """
+        self._sample_rate = sample_rate
         self._timekeeper = timekeeper or Timekeeper()
         self._resampler = Resampler(sample_rate)
         self._windower = Windower(name, sample_rate, window_seconds, hop_seconds)
@@ -42,6 +43,11 @@ class Pipeline:
     def lost_samples(self) -> int:
         """Samples lost in them, as far as is known (at the windows' rate)."""
         return self._windower.lost_samples
+
+    @property
+    def lost_seconds(self) -> float:
+        """Seconds of sound lost in them, as far as is known."""
+        return self._windower.lost_samples / self._sample_rate
 
     def push(self, block: AudioBlock) -> list[Window]:
         """The windows that this block completes, in order. One without samples says only that time has passed."""

@@ -1,7 +1,6 @@
 """One opening of a source, listened to for a few seconds: what comes, how loud, by which clock, and how old."""
 
 import logging
-import math
 import statistics
 import threading
 import time
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mgcld.audio.closing import closing
-from mgcld.audio.levels import flags, level_dbfs
+from mgcld.audio.levels import flags, level_dbfs, peak_dbfs
 from mgcld.audio.remote import RemoteSource
 from mgcld.audio.watch import HINT, SLOW_SHARE, STALL_SECONDS, watch
 from mgcld.data import NANOSECONDS, AudioBlock, Clock, Flag, nanoseconds
@@ -136,20 +135,17 @@ class _Ear:
             text = f"the sound ended after {self._seconds:.1f} s"
             return SourceError(text, reason="ended", help="the other side closed it: does it serve one listener only?")
         listened = self._listened()
-        if not self.ended and listened - self._last > self._wanted / 2:
-            text = f"nothing more came after {self._last:.1f} s"
-            return SourceError(text, reason="timeout", help=HINT)
-        if not self.ended and self._seconds < SLOW_SHARE * listened:
-            share = self._seconds / listened
-            return SourceError(f"only {share:.0%} of the sound comes", reason="slow", help=HINT)
-        return None
+        if self.ended or self._seconds >= SLOW_SHARE * listened:
+            return None
+        if listened - self._last > listened / 2:
+            return SourceError(f"nothing more came after {self._last:.1f} s", reason="timeout", help=HINT)
+        return SourceError(f"only {self._seconds / listened:.0%} of the sound comes", reason="slow", help=HINT)
 
     def heard(self, facts: Mapping[str, Any], error: SourceError | None) -> Heard:
         if self._first is None:
             return Heard(error, facts=facts)
         last = self._blocks[-1]
         samples = np.concatenate([block.samples for block in self._blocks])
-        peak = float(np.abs(samples).max())
         return Heard(
             error=error,
             first_seconds=self._first - self._opened,
@@ -157,7 +153,7 @@ class _Ear:
             gaps=self._gaps,
             sample_rate=last.sample_rate,
             level_dbfs=level_dbfs(samples),
-            peak_dbfs=20 * math.log10(peak) if peak else None,
+            peak_dbfs=peak_dbfs(samples),
             flags=flags(samples),
             clock=last.clock,
             clock_uncertainty_ns=last.clock_uncertainty_ns,

@@ -16,7 +16,8 @@ from rich.text import Text
 
 from mgcld.cli.logs import configure_logs
 from mgcld.cli.run import ADAPTER, overrides
-from mgcld.cli.verdict import KINDS, exit_code, plain, sheet, waited_for
+from mgcld.cli.sheet import sheet
+from mgcld.cli.verdict import KINDS, exit_code, plain, waited_for
 from mgcld.config import Config, load_config
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def check(
         print("interrupted", file=sys.stderr)
         os._exit(INTERRUPTED)  # a thread may be deep in a library that loads
     if as_json:
-        print(json.dumps(plain(found), indent=2))
+        print(json.dumps(plain(found), indent=2, default=str))
     else:
         console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
         console.print(sheet(found, console.width))

@@ -6,6 +6,8 @@ from typing import Any
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 TOP = 3
+NAMED = 3
+"""More sources in alarm are counted."""
 
 
 def bar(fraction: float, width: int) -> str:
@@ -18,6 +20,11 @@ def bar(fraction: float, width: int) -> str:
 def clock(nanoseconds: int) -> str:
     """Local time of day."""
     return f"{datetime.fromtimestamp(nanoseconds / 1e9):%H:%M:%S}"
+
+
+def hour(nanoseconds: int) -> str:
+    """Local time of day, where there is little room."""
+    return f"{datetime.fromtimestamp(nanoseconds / 1e9):%H:%M}"
 
 
 def level(dbfs: float | None) -> str:
@@ -62,10 +69,39 @@ def caption(body: Mapping[str, Any]) -> list[str]:
     return [f'"{printable(body["caption"])}"' + ("" if body.get("caption_fresh", True) else " (earlier)")]
 
 
+def condition(body: Mapping[str, Any]) -> tuple[str, str | None] | None:
+    """What people want to be told of a source when it changes; None while it is only tried again.
+
+    A source that comes and goes is one alarm: what it does meanwhile is no news.
+    """
+    if body.get("alarm_since_ns") is not None:
+        return "alarm", None
+    if body["state"] == "connecting" and body["reason"]:
+        return None
+    return body["state"], body["hint"] if body["state"] == "live" else body["reason"]
+
+
 def state(source: str, body: Mapping[str, Any]) -> str:
-    """One line for the state of a source, with the reason and what can be done."""
-    why = "; ".join(printable(text) for text in (body["reason"], body["hint"]) if text)
-    return f"{clock(body['since_ns'])} {printable(source)} is {body['state']}" + (f": {why}" if why else "")
+    """One line for the state of a source: the reason, what can be done, and when it is tried again."""
+    facts = f"{clock(body['since_ns'])} {printable(source)} "
+    alarm = body.get("alarm_since_ns")
+    if alarm is not None:
+        facts += f"ALARM, no lasting sound since {clock(alarm)}: it "
+    return f"{facts}is {body['state']}" + "".join(why(body))
+
+
+def why(body: Mapping[str, Any]) -> list[str]:
+    """Behind the state, if there is anything to say."""
+    texts = [printable(text) for text in (body["reason"], body["hint"]) if text and text != body["state"]]
+    again = retry(body)
+    return [": ", "; ".join([*texts, *([again] if again else [])])] if texts or again else []
+
+
+def retry(body: Mapping[str, Any]) -> str:
+    """When it is tried again; empty where it need not be."""
+    if body.get("next_retry_ns") is not None:
+        return f"next try at {clock(body['next_retry_ns'])}"
+    return "tried again now" if body["state"] == "connecting" and body["reason"] else ""
 
 
 def models(meta: Mapping[str, Any]) -> str:
@@ -84,3 +120,10 @@ def load(node: Mapping[str, Any]) -> str:
     skipped = node.get("skipped_captions", 0)
     facts = [*busy, f"{node['windows_per_s']:.1f} windows/s", f"{node['queue_depth']} waiting", memory]
     return " · ".join([*facts, *([f"{skipped} captions skipped"] if skipped else [])])
+
+
+def alarms(node: Mapping[str, Any]) -> str:
+    """Which sources are in alarm, from the daemon's `health`; empty where none is."""
+    names = [printable(name) for name in node.get("alarms", ())]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"ALARM: {', '.join(names[:NAMED])}{more}" if names else ""

@@ -3,37 +3,21 @@
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
 from rich import box
-from rich.cells import cell_len
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from mgcld.cli import line
+from mgcld.cli.cells import ALARM, Row, about, heard
 from mgcld.data import Message
 
 REDRAWS_PER_SECOND = 4
 WIDEST = 120
-QUIETEST_DBFS = -60.0
-"""Where the level's bar begins; it ends at full scale."""
-STATES = {"live": "green", "connecting": "yellow", "ended": "dim"}
-
-
-@dataclass(slots=True)
-class Row:
-    """What is known of one source."""
-
-    header: Mapping[str, Any] = field(default_factory=dict)
-    """Of the newest `prob`, like `body`; empty before the first."""
-    body: Mapping[str, Any] = field(default_factory=dict)
-    health: Mapping[str, Any] = field(default_factory=dict)
-    drops: int = 0
-    """Windows thrown away so far."""
 
 
 class LiveTable:
@@ -87,8 +71,11 @@ class LiveTable:
             return line.window(message.header, message.body)
         elif message.kind == "health":
             row = self._row(message)
-            before, row.health, row.drops = row.health.get("state"), message.body, message.body["drops"]
-            return line.state(_name(message), message.body) if before != message.body["state"] else None
+            row.health, row.drops = message.body, message.body["drops"]
+            condition = line.condition(message.body)
+            if condition is not None and condition != row.told:
+                row.told = condition
+                return line.state(_name(message), message.body)
         return None
 
     def _row(self, message: Message) -> Row:
@@ -110,68 +97,18 @@ def table(rows: Mapping[str, Row], meta: Mapping[str, Any], node: Mapping[str, A
     hears = max(narrow, width - 4 * narrow - 4)
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, width=width)
     drawn.title, drawn.title_justify, drawn.title_style = line.models(meta) if meta else None, "left", "dim"
-    drawn.caption, drawn.caption_justify, drawn.caption_style = line.load(node) if node else None, "left", "dim"
+    drawn.caption, drawn.caption_justify, drawn.caption_style = _load(node) if node else None, "left", "dim"
     for name in ("source", "window", "level", "hears", "unknown"):
         drawn.add_column(name, width=hears if name == "hears" else narrow, no_wrap=True)
     lines = line.TOP + (meta.get("captioner") is not None)
-    lines = lines if 4 + (lines + 1) * len(rows) <= height else 1
+    lines = lines if 4 + bool(line.alarms(node)) + (lines + 1) * len(rows) <= height else 1
     drawn.leading = int(lines > 1)
     for source, row in sorted(rows.items()):
-        cells = [_source(source, row), *_heard(row, meta, narrow, hears)]
-        style = "" if row.health.get("state", "live") == "live" else "dim"
-        drawn.add_row(*(Text("\n").join(cell[:lines]) for cell in cells), style=style)
+        cells = [about(source, row), *heard(row, meta, narrow, hears, lines)]
+        drawn.add_row(*(Text("\n").join(cell[:lines]) for cell in cells))
     return drawn
 
 
-def _source(source: str, row: Row) -> list[Text]:
-    state = row.health.get("state", "live")
-    colour = STATES.get(state, "red")
-    name = Text.assemble(("● ", colour), (line.printable(source), "bold"))
-    return [name, Text(state, colour), Text(row.health.get("reason") or "", colour)]
-
-
-def _heard(row: Row, meta: Mapping[str, Any], narrow: int, hears: int) -> list[list[Text]]:
-    if not row.header:
-        return []
-    unknown = row.body["unknown"]
-    classes = _classes(row.body, meta, hears)
-    return [_window(row), _level(row.header, narrow), classes, [_percent(unknown), _bar(unknown, narrow, "yellow")]]
-
-
-def _window(row: Row) -> list[Text]:
-    dropped = Text(f"{row.drops} dropped" if row.drops else "", "red")
-    return [Text(line.clock(row.header["t_start_ns"])), Text(line.latency(row.header)), dropped]
-
-
-def _level(header: Mapping[str, Any], width: int) -> list[Text]:
-    dbfs = header["level_dbfs"]
-    loudness = 0.0 if dbfs is None else 1 - dbfs / QUIETEST_DBFS
-    return [Text(line.level(dbfs)), _bar(loudness, width, "cyan"), Text(" ".join(header["flags"]), "yellow")]
-
-
-def _classes(body: Mapping[str, Any], meta: Mapping[str, Any], width: int) -> list[Text]:
-    """The most probable ones; green from its threshold on, for what counts as heard."""
-    tops = line.classes(body)[: line.TOP]
-    names = [line.printable(name) for name in meta.get("classes", ())]
-    thresholds = dict(zip(names, meta.get("thresholds", ()), strict=False))
-    longest = min(max(map(cell_len, [*names, *(name for name, _ in tops)]), default=0), width // 2)
-    texts = []
-    for name, p in tops:
-        heard = p >= thresholds.get(name, 0.5)
-        text = Text(name, "bold green" if heard else "")
-        text.truncate(longest, overflow="ellipsis", pad=True)
-        bar = _bar(p, width - longest - 6, "green" if heard else "blue")
-        texts.append(Text.assemble(text, " ", bar, " ", _percent(p)))
-    missing = [Text()] * (line.TOP - len(texts))
-    caption = Text(
-        line.printable(body.get("caption") or ""), "italic" if body.get("caption_fresh", True) else "dim italic"
-    )
-    return [*texts, *missing, caption]
-
-
-def _bar(fraction: float, width: int, colour: str) -> Text:
-    return Text(line.bar(fraction, width), colour)
-
-
-def _percent(p: float) -> Text:
-    return Text(f"{p:4.0%}")
+def _load(node: Mapping[str, Any]) -> Text:
+    alarms = line.alarms(node)
+    return Text.assemble((alarms, ALARM), "\n" if alarms else "", line.load(node))

@@ -1,48 +1,41 @@
 """`mgcld check`: everything that `mgcld run` would use is tried once, and let go of."""
 
 import contextlib
+import os
+import shutil
 import threading
-import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from mgcld.audio.pipeline import Pipeline
 from mgcld.audio.probe import Heard, probe
 from mgcld.audio.troubles import SILENT
-from mgcld.errors import MgcldError, PublishError, SourceError
-from mgcld.interfaces import Encoder, Openable, Sink
-from mgcld.model.adapter import Adapter
-from mgcld.model.checkpoint import adapter_hash, check_captioner, check_encoder, load_adapter
-from mgcld.model.listen import Listener
-from mgcld.model.recogniser import Recogniser
-from mgcld.service.engine import faint_noise
+from mgcld.errors import ConfigError, PublishError, SourceError
+from mgcld.interfaces import Openable, Sink
 from mgcld.service.findings import Finding, Step, together
+from mgcld.service.model_check import ModelPlan, model_findings
 from mgcld.service.publisher import Publisher
 
-SOURCES_SECONDS = 15.0
-"""All sources together: 8 s for an opening, 3 s of listening, and the end of a capture process that hangs."""
+SOURCES_SECONDS, SOURCE_SECONDS = 15.0, 0.5
+"""All sources together: 8 s for an opening, 3 s of listening, the end of a process that hangs, and to start each."""
+SOURCES_FAREWELL_SECONDS = 8.0
+"""A capture process that does not end politely, or is held by the kernel, takes most of it."""
 PARTS_SECONDS = 15.0
 """All sinks together, and the socket."""
 OLD_SECONDS = 10.0
 """Sound that is older, or younger than now by as much, has a wrong clock."""
 CLIPPED = "it is distorted: turn its gain down"
 HELD = "a running mgcld may hold it: some devices serve one listener only"
-HELD_REASONS = frozenset({"absent", "refused", "timeout", "ended", "unknown"})
+HELD_REASONS = frozenset({"refused", "timeout", "ended"})
 
 
 @dataclass(frozen=True, slots=True)
-class ModelPlan:
-    """How the model is made and what it will have to do."""
+class SpoolPlan:
+    """Where sound would wait on disk."""
 
-    path: Path
-    """The adapter's file."""
-    build_encoder: Callable[[], Encoder]
-    build_listener: Callable[[Encoder, Adapter], Listener]
-    hop_seconds: float
-    sources: int
-    """How many there are."""
+    folder: Path
+    most_bytes: int
+    """For all sources together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +49,8 @@ class Checkup:
     publishes_on: Callable[[str], str | None]
     """Who publishes on an address already, in words; None if no mgcld does."""
     sinks: Mapping[str, Callable[[], Sink]]
+    spool: Callable[[], SpoolPlan | None] = lambda: None
+    """Where sound would wait on disk, if it shall."""
 
     def findings(self) -> Generator[Finding, None, None]:
         """What is found, as it is found. Close the iterator to end early; nothing stays behind."""
@@ -64,13 +59,15 @@ class Checkup:
             for finding in outlets:
                 running = running or (finding.kind == "publish" and finding.state == "warning")
                 yield finding
-        with contextlib.closing(together(self._inlets(running), SOURCES_SECONDS)) as inlets:
+        seconds = SOURCES_SECONDS + SOURCE_SECONDS * len(self.sources)
+        with contextlib.closing(together(self._inlets(running), seconds, SOURCES_FAREWELL_SECONDS)) as inlets:
             yield from inlets
         with contextlib.closing(together([Step("adapter", "", self._model)])) as model:
             yield from model
 
     def _outlets(self) -> list[Step]:
-        return [Step("publish", "", self._publish), *(Step("sink", name, self._sink(name)) for name in self.sinks)]
+        sinks = [Step("sink", name, self._sink(name)) for name in self.sinks]
+        return [Step("publish", "", self._publish), *sinks, Step("spool", "", self._spool)]
 
     def _inlets(self, running: bool) -> list[Step]:
         return [Step("source", name, self._source(name, running)) for name in self.sources]
@@ -103,6 +100,11 @@ class Checkup:
         publisher.close()
         yield Finding("publish", facts={"endpoint": publisher.endpoint})
 
+    def _spool(self, _: threading.Event) -> Iterator[Finding]:
+        plan = self.spool()
+        if plan is not None:
+            yield spool_finding(plan)
+
     def _model(self, _: threading.Event) -> Iterator[Finding]:
         yield from model_findings(self.model)
 
@@ -112,7 +114,7 @@ def source_finding(name: str, heard: Heard, live: bool, running: bool = False) -
     facts = {
         **heard.facts,
         "live": live,
-        "sample_rate": heard.facts.get("sample_rate", heard.sample_rate),
+        "sample_rate": heard.sample_rate or heard.facts.get("sample_rate"),
         "first_sound_seconds": _rounded(heard.first_seconds, 3),
         "sound_seconds": round(heard.sound_seconds, 2),
         "gaps": heard.gaps,
@@ -144,101 +146,15 @@ def _doubts(heard: Heard, live: bool) -> Iterator[str]:
         yield f"its clock is {abs(age):.0f} s {way} ours: set both by NTP"
 
 
-def model_findings(plan: ModelPlan) -> Iterator[Finding]:
-    """Adapter, encoder, captioner, one inference: one after the other, each as far as what it needs is there."""
-    attempt = _Attempt()
-    adapter = attempt("adapter", lambda: load_adapter(plan.path))
-    yield attempt.finding(**_adapter_facts(adapter, plan.path))
-    encoder = attempt("encoder", plan.build_encoder)
-    yield attempt.finding(**_encoder_facts(encoder))
-    if adapter is None or encoder is None:
-        missing = "an adapter" if adapter is None else "an encoder"
-        yield from (Finding("captioner", needs=missing), Finding("inference", needs=missing))
-        return
-    listener = attempt("captioner", lambda: _fitting(plan, encoder, adapter))
-    yield attempt.finding(**({"by": listener.captioner.provenance} if listener else {}))
-    if listener is None:
-        yield Finding("inference", needs="a captioner")
-        return
-    facts = attempt("inference", lambda: _inference(plan, listener, adapter))
-    yield attempt.finding(warnings=_slow(plan, facts), **(facts or {}))
-
-
-class _Attempt:
-    """Makes things, and remembers how the last one went."""
-
-    def __call__(self, kind: Any, make: Callable[[], Any]) -> Any:
-        self._kind, self._error = kind, None
-        began = time.monotonic()
-        try:
-            return make()
-        except MgcldError as error:
-            self._error = error
-            return None
-        finally:
-            self._seconds = time.monotonic() - began
-
-    def finding(self, warnings: Iterable[str] = (), **facts: Any) -> Finding:
-        facts = {**facts, "seconds": round(self._seconds, 3)}
-        return Finding(self._kind, facts=facts, error=self._error, warnings=tuple(warnings))
-
-
-def _adapter_facts(adapter: Adapter | None, path: Path) -> dict[str, Any]:
-    if adapter is None:
-        return {"path": str(path)}
-    made = adapter.provenance
-    return {
-        "path": str(path),
-        "adapter": adapter_hash(path),
-        "classes": [*adapter.classes],
-        "window_seconds": made.window_seconds,
-        "trained_with": made.encoder,
-    }
-
-
-def _encoder_facts(encoder: Encoder | None) -> dict[str, Any]:
-    if encoder is None:
-        return {}
-    return {
-        "encoder": encoder.name,
-        "weights_hash": encoder.weights_hash[:12],
-        "device": encoder.device,
-        "sample_rate": encoder.sample_rate,
-    }
-
-
-def _fitting(plan: ModelPlan, encoder: Encoder, adapter: Adapter) -> Listener:
-    check_encoder(adapter, encoder)
-    listener = plan.build_listener(encoder, adapter)
-    check_captioner(adapter, listener.captioner)
-    return listener
-
-
-def _inference(plan: ModelPlan, listener: Listener, adapter: Adapter) -> dict[str, Any]:
-    """Twice: what libraries set up at the first does not count."""
-    recogniser = Recogniser(listener, adapter)
-    rate, seconds = recogniser.sample_rate, recogniser.window_seconds
-    Pipeline("check", sample_rate=rate, window_seconds=seconds, hop_seconds=plan.hop_seconds)  # whole samples?
-    window = faint_noise(rate, seconds)
-    times = []
-    for _ in range(2):
-        began = time.monotonic()
-        recogniser([window])
-        times.append(time.monotonic() - began)
-    busy = times[1] * plan.sources / plan.hop_seconds
-    return {"first_ms": _ms(times[0]), "latency_ms": _ms(times[1]), "busy": round(busy, 4)}
-
-
-def _slow(plan: ModelPlan, facts: Mapping[str, Any] | None) -> Iterator[str]:
-    if facts is not None and facts["busy"] > 1:
-        yield (
-            f"{plan.sources} sources, each heard every {plan.hop_seconds:g} s, may be more than this machine can hear: "
-            "windows would be dropped; make hop_seconds longer, or take a faster encoder or device"
-        )
-
-
-def _ms(seconds: float) -> float:
-    return round(1000 * seconds, 1)
+def spool_finding(plan: SpoolPlan) -> Finding:
+    """Whether the folder could be made and written, and what it may hold; nothing is written."""
+    there = next(path for path in (plan.folder, *plan.folder.absolute().parents) if os.access(path, os.F_OK))
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        raise ConfigError(f"spool: {there} cannot be written", help="name another folder as spool.folder")
+    free = shutil.disk_usage(there).free
+    facts = {"folder": str(plan.folder), "most_bytes": plan.most_bytes, "free_bytes": free}
+    full = f"{plan.most_bytes / 1e6:.0f} MB may be needed and {free / 1e6:.0f} MB are free: make max_megabytes smaller"
+    return Finding("spool", facts=facts, warnings=(full,) if free < plan.most_bytes else ())
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

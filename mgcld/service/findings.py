@@ -12,12 +12,12 @@ from mgcld.errors import MgcldError, SourceError
 
 logger = logging.getLogger(__name__)
 
-Kind = Literal["source", "adapter", "encoder", "captioner", "inference", "publish", "sink"]
+Kind = Literal["source", "adapter", "encoder", "captioner", "inference", "publish", "spool", "sink"]
 State = Literal["ok", "warning", "error", "skipped"]
 
 LOOK_SECONDS = 0.2
-FAREWELL_SECONDS = 8.0
-"""A capture process that does not end politely, or is held by the kernel, takes most of it."""
+FAREWELL_SECONDS = 1.0
+"""How long steps that are ended early, or hang, are waited for."""
 STUCK = "it does not answer: restart the device, or see whether a network drive hangs"
 
 
@@ -55,10 +55,12 @@ class Step:
     """Yields what it finds, or raises; ends early when the event is set."""
 
 
-def together(steps: Sequence[Step], seconds: float | None = None) -> Generator[Finding, None, None]:
+def together(
+    steps: Sequence[Step], seconds: float | None = None, farewell_seconds: float = FAREWELL_SECONDS
+) -> Generator[Finding, None, None]:
     """The findings of steps that run at the same time, as they come; one that takes longer is an error.
 
-    Close it to end them early; it waits for them a little.
+    Close it to end them early.
     """
     stop, found = threading.Event(), queue.SimpleQueue[tuple[int, Finding | None]]()
     threads = [
@@ -81,9 +83,15 @@ def together(steps: Sequence[Step], seconds: float | None = None) -> Generator[F
             yield Finding(steps[number].kind, steps[number].name, error=SourceError(text, reason="timeout", help=STUCK))
     finally:
         stop.set()
-        farewell = time.monotonic() + FAREWELL_SECONDS
+        farewell = time.monotonic() + farewell_seconds
         for thread in threads:
             thread.join(max(0.0, farewell - time.monotonic()))
+
+
+def bug(error: Exception, where: str) -> MgcldError:
+    """What nobody has foreseen, with its traceback in the log."""
+    logger.error("%s broke", where.strip(), exc_info=error)
+    return MgcldError(f"{type(error).__name__}: {error}", help="a bug: see the traceback")
 
 
 def _next(found: "queue.SimpleQueue[tuple[int, Finding | None]]") -> tuple[int, Finding | None]:
@@ -102,8 +110,6 @@ def _run(
     except MgcldError as error:
         found.put((number, Finding(step.kind, step.name, error=error)))
     except Exception as error:
-        logger.exception("%s %s broke", step.kind, step.name)
-        text = f"{type(error).__name__}: {error}"
-        found.put((number, Finding(step.kind, step.name, error=MgcldError(text, help="a bug: see the traceback"))))
+        found.put((number, Finding(step.kind, step.name, error=bug(error, f"{step.kind} {step.name}"))))
     finally:
         found.put((number, None))

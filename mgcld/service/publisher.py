@@ -70,8 +70,7 @@ class Publisher:
         self._socket = _xpub(self._context)
         try:
             self.endpoint = _bind(self._socket, endpoint)
-            if self._beside is not None:
-                _bind(self._socket, address.bindable(self._beside, insecure=self._insecure))
+            self._bind_beside()
         except PublishError:
             self._context.destroy(linger=0)
             raise
@@ -117,6 +116,15 @@ class Publisher:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def _bind_beside(self) -> None:
+        if self._beside is None:
+            return
+        try:
+            _bind(self._socket, address.bindable(self._beside, insecure=self._insecure))
+        except PublishError:
+            _forget(self.endpoint)
+            raise
+
     def _wake_up(self) -> None:
         if self._thread is None:
             return  # not started yet: it will look at the queue first
@@ -144,10 +152,7 @@ class Publisher:
 
     def _leave(self) -> None:
         for endpoint in filter(None, (self.endpoint, self._beside)):
-            path = address.ipc_path(endpoint)
-            if path is not None:
-                with contextlib.suppress(OSError):  # ZeroMQ leaves the file; while we listen, nobody else has the name
-                    path.unlink()
+            _forget(endpoint)
         self._socket.close(LINGER_MS)
 
     def _wait(self) -> None:
@@ -213,6 +218,14 @@ def _bind(xpub: "zmq.Socket[bytes]", endpoint: str) -> str:
             f"cannot publish on {endpoint}: {zmq.strerror(error.errno or 0)}", help=_help(error)
         ) from error
     return xpub.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
+
+
+def _forget(endpoint: str) -> None:
+    """Remove the file of an ipc endpoint that is ours: ZeroMQ leaves it, and while we listen nobody else has it."""
+    path = address.ipc_path(endpoint)
+    if path is not None:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _help(error: Exception) -> str:

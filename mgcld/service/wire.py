@@ -118,6 +118,8 @@ def source_health(status: SourceStatus) -> Message:
         "drops": status.drops,
         "backlog_seconds": None if status.backlog_seconds is None else round(status.backlog_seconds, 1),
         "lost_seconds": round(status.lost_seconds, 1),
+        "gaps": status.gaps,
+        "gap_seconds": round(status.gap_seconds, 3),
         "alarm_since_ns": status.alarm_since_ns,
         "silent_since_ns": status.silent_since_ns,
         "facts": dict(status.facts),

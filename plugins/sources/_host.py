@@ -47,8 +47,8 @@ class Host:
         if len(parts.netloc.rpartition("@")[0]) > MOST_CREDENTIALS:
             hint = f"user and password may have {MOST_CREDENTIALS - 1} characters; special ones count as three"
             raise ConfigError("user and password are too long", help=hint)
-        if ca_file is not None and not ca_file.is_file():
-            raise ConfigError(f"ca_file: {ca_file} is no file", help="name a file of certificates (PEM)")
+        if ca_file is not None:
+            _check_authorities(ca_file)
         self.url = parts.geturl()
         self.shown = redacted(self.url)
         self._name = parts.hostname or ""
@@ -122,6 +122,14 @@ class Host:
         except OSError:
             return ""
         return ""
+
+
+def _check_authorities(file: Path) -> None:
+    try:
+        ssl.create_default_context(cafile=file)
+    except OSError as error:  # SSLError is one, too
+        hint = "name a file that can be read and holds certificates (PEM)"
+        raise ConfigError(f"ca_file: {file} holds no certificates", help=hint) from error
 
 
 def _authorities() -> Path | None:

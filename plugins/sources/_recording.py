@@ -8,7 +8,7 @@ Of Vorbis FFmpeg loses some hundred samples at the ends, and stamps frames wrong
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -57,6 +57,17 @@ def pieces(path: Path) -> Iterator[Piece]:
         recording = _Recording(path, container, counted=_is_counted(container.format.name, head))
         yield from recording.pieces()
         recording.report(lacks_end=_lacks_end(head, size))
+
+
+def described(path: Path) -> dict[str, Any]:
+    """A recording's codec and channels.
+
+    Raises:
+        SourceError: it is no recording.
+    """
+    with _opened(path) as container:
+        decoder = container.streams.audio[0].codec_context
+        return {"codec": decoder.name, "channels": decoder.layout.nb_channels}
 
 
 class _Recording:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qsl
@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from mgcld.data import AudioBlock, nanoseconds
 from mgcld.errors import ConfigError
 
-from ._recording import Piece, pieces
+from ._recording import Piece, described, pieces
 
 STEP_SECONDS = 0.1
 """At `realtime` it yields, and looks up from its sleep, so often."""
@@ -30,6 +30,8 @@ class FileSource:
         self._path = path
         self._pace = pace
         self._loop = loop
+        self.facts: Mapping[str, Any] = {}
+        """Of the recording that was opened last: codec, sample_rate (Hz), channels."""
 
     @classmethod
     def from_address(cls, address: str) -> dict[str, Any]:
@@ -51,7 +53,9 @@ class FileSource:
             SourceError: the file is missing, or holds no sound that can be decoded.
         """
         began_ns, began = time.time_ns(), time.monotonic()
+        self.facts = {}
         for piece in self._passes():
+            self.facts = self.facts or {**described(self._path), "sample_rate": piece.sample_rate}
             for first, samples in self._steps(piece):
                 if self._pace == "realtime":
                     _sleep_until(began + (first + len(samples)) / piece.sample_rate)

@@ -11,10 +11,11 @@ import numpy as np
 from mgcld.data import AudioBlock
 from mgcld.errors import ConfigError, SourceError
 
-from . import _alsa, _inputs, _line, _portaudio, _pulse
-from ._ear import Chunk, Ear
-from ._finder import BACK, Finder
-from ._layout import Mix, checked
+from ._mic import alsa, inputs, opening, portaudio, pulse
+from ._mic.ear import Chunk, Ear
+from ._mic.finder import BACK, Finder
+from ._mic.layout import Mix, checked
+from ._mic.line import Line
 
 ROOT = Path("/")
 """Where the kernel shows its sound cards, in proc, sys and dev."""
@@ -65,7 +66,7 @@ class MicrophoneSource:
         """
         if sample_rate is not None and not RATES[0] <= sample_rate <= RATES[1]:
             raise ConfigError(f"sample_rate cannot be {sample_rate}", help="leave it out: the device's own is taken")
-        self._wanted = _line.Wanted(channels, checked(channels, mix), sample_rate, BLOCK_SECONDS)
+        self._wanted = opening.Wanted(channels, checked(channels, mix), sample_rate, BLOCK_SECONDS)
         self._finder = Finder(device, ROOT)
         self._device = device
         self._facts: Mapping[str, Any] = {}
@@ -76,27 +77,27 @@ class MicrophoneSource:
         return {"device": address.partition(":")[2].strip() or "default"}
 
     @staticmethod
-    def devices() -> list[_inputs.Input]:
+    def devices() -> list[inputs.Input]:
         """Everything that can be listened to.
 
         Raises:
             SourceError: PortAudio is not installed.
         """
-        devices = _portaudio.devices()
-        server = _pulse.server()
+        devices = portaudio.devices()
+        server = pulse.server()
         if server is None:
-            return _inputs.inputs(devices, _alsa.cards(ROOT), [], "")
+            return inputs.inputs(devices, alsa.cards(ROOT), [], "")
         try:
-            return _inputs.inputs(devices, _alsa.cards(ROOT), server.sources(), server.default())
-        except _pulse.ServerGone as error:
+            return inputs.inputs(devices, alsa.cards(ROOT), server.sources(), server.default())
+        except pulse.ServerGone as error:
             raise SourceError("the sound server does not answer", help="restart it") from error
         finally:
             server.close()
 
     @staticmethod
-    def rates(device: _inputs.Input) -> tuple[int, ...]:
+    def rates(device: inputs.Input) -> tuple[int, ...]:
         """The rates (Hz) at which it can be opened as it is; a sound server would convert to any other."""
-        return (device.sample_rate,) if device.source else _portaudio.rates_of(device.device)
+        return (device.sample_rate,) if device.source else portaudio.rates_of(device.device)
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -118,7 +119,7 @@ class MicrophoneSource:
             SourceError: the device is absent, in use, does not take what is wanted, or falls silent.
         """
         ear = Ear(QUEUE_BLOCKS)
-        with _line.opened(self._finder, self._wanted, ROOT, ear.hear) as line:
+        with opening.opened(self._finder, self._wanted, ROOT, ear.hear) as line:
             self._opened(line)
             chunk, waited, patience = None, 0.0, FIRST_SECONDS
             while True:
@@ -135,7 +136,7 @@ class MicrophoneSource:
                     chunk, waited, patience = new, 0.0, SILENCE_SECONDS
                     yield _block(new, line)
 
-    def _opened(self, line: _line.Line) -> None:
+    def _opened(self, line: Line) -> None:
         self._facts = line.facts
         if line.narrowed and self._device != "default":
             logger.warning(
@@ -145,7 +146,7 @@ class MicrophoneSource:
             )
 
 
-def _block(chunk: Chunk, line: _line.Line) -> AudioBlock:
+def _block(chunk: Chunk, line: Line) -> AudioBlock:
     captured_ns, clock, uncertainty_ns = chunk.captured(line.sample_rate, line.latency, converter=line.converter)
     samples = line.layout.mixed(chunk.samples)
     return AudioBlock(
@@ -153,13 +154,13 @@ def _block(chunk: Chunk, line: _line.Line) -> AudioBlock:
     )
 
 
-def _nothing_after(chunk: Chunk | None, line: _line.Line) -> AudioBlock:
+def _nothing_after(chunk: Chunk | None, line: Line) -> AudioBlock:
     following = chunk.first_sample + len(chunk.samples) if chunk else 0
     epoch = chunk.epoch if chunk else 0
     return AudioBlock(np.zeros(0, np.float32), line.sample_rate, following, time.time_ns(), epoch=epoch)
 
 
-def _silent(line: _line.Line, seconds: float) -> SourceError:
+def _silent(line: Line, seconds: float) -> SourceError:
     if not line.active:
         return SourceError(f"microphone {line.name} has stopped", reason="ended", help=BACK)
     return SourceError(f"microphone {line.name} delivers nothing for {seconds:.0f} s", reason="timeout", help=BACK)

@@ -18,9 +18,10 @@ from ._reader import Fault, Reader
 SCHEMES = ("rtsp", "rtsps")
 REFUSED = (av.error.HTTPBadRequestError, av.error.HTTPOtherClientError, av.error.HTTPServerError)
 """What a server answers that does not give the sound alone."""
-ANALYSIS_US = 2_000_000
+ANALYSIS_US = 1_000_000
 """A picture that does not come must not hold up the sound for longer."""
 MOST_SECONDS = 600.0
+USUAL_SECONDS = 10.0
 HINTS: dict[Reason, str] = {
     "auth": "check user and password; in the URL write special characters as %40 (@), %3A (:), %2F (/)",
     "codec": "choose AAC, Opus or G.711 in the camera's audio settings",
@@ -46,7 +47,7 @@ class RtspSource:
         self,
         url: str,
         transport: Literal["tcp", "udp"] = "tcp",
-        timeout_seconds: float = 10.0,
+        timeout_seconds: float = USUAL_SECONDS,
         user: str | None = None,
         password_file: Path | None = None,
         password_env: str | None = None,
@@ -87,6 +88,11 @@ class RtspSource:
         """
         _address.checked(address, *SCHEMES)
         return {"url": address}
+
+    @property
+    def patience_seconds(self) -> float:
+        """Who asks for more time than most gets it from the supervisor, too."""
+        return self._timeout if self._timeout > USUAL_SECONDS else 0.0
 
     @property
     def facts(self) -> Mapping[str, Any]:

@@ -32,6 +32,7 @@ FORMATS = "aac,adts,aiff,amr,asf,au,caf,flac,flv,hls,matroska,mov,mp3,mpegts,ogg
 ANALYSIS_US = 1_000_000
 """A live playlist has no more than a few seconds to look at."""
 MOST_SECONDS = 600.0
+USUAL_SECONDS = 10.0
 HINTS: dict[Reason, str] = {
     "absent": "pipe sound into it: arecord -f S16_LE -r 16000 | mgcld run --source 'name=-' ...",
     "auth": "check user and password; in the URL write special characters as %40 (@), %3A (:), %2F (/)",
@@ -60,7 +61,7 @@ class StreamSource:
         format: Format | None = None,
         sample_rate: int | None = None,
         channels: int | None = None,
-        timeout_seconds: float = 10.0,
+        timeout_seconds: float = USUAL_SECONDS,
         user: str | None = None,
         password_file: Path | None = None,
         password_env: str | None = None,
@@ -118,6 +119,11 @@ class StreamSource:
     def live(self) -> bool:
         """A server does not wait; a pipe does, and it ends."""
         return self._host is not None
+
+    @property
+    def patience_seconds(self) -> float:
+        """Who asks for more time than most gets it from the supervisor, too."""
+        return self._timeout if self._timeout > USUAL_SECONDS else 0.0
 
     @property
     def facts(self) -> Mapping[str, Any]:

@@ -210,6 +210,35 @@ def test_a_source_that_falls_silent_is_stalled_and_opened_again() -> None:
     ]  # fmt: skip
 
 
+def test_what_is_missing_is_counted() -> None:
+    def broken_off() -> Iterator[AudioBlock]:
+        for first in (0, 8000, 20_000):
+            yield block(noise(8000), RATE, first=first)
+        yield from quiet()
+
+    with Listener(Script(broken_off)) as heard:
+        heard.take(5)
+        status = heard.capture.status
+    assert (status.gaps, status.gap_seconds) == (1, pytest.approx(0.5, abs=0.01))
+
+
+def test_a_patient_source_is_given_its_time() -> None:
+    class Slow(Script):
+        patience_seconds = 2.0
+
+    def pausing() -> Iterator[AudioBlock]:
+        yield from sound(0.6)()
+        for _ in range(40):
+            time.sleep(0.02)
+            yield block(np.empty(0, np.float32), RATE)
+        yield block(noise(8000), RATE, first=4800)
+        yield from quiet()
+
+    with Listener(Slow(pausing), stall_seconds=0.3) as heard:
+        assert [window.epoch for window in heard.take(3)] == [0, 0, 0]
+        assert [status.state for status in heard.told] == ["connecting", "live"]
+
+
 def test_a_recording_may_take_its_time() -> None:
     def slow() -> Iterator[AudioBlock]:
         yield from sound(0.6)()

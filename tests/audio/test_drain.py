@@ -209,10 +209,9 @@ def test_an_epoch_without_a_window_is_not_used_again(tmp_path: Path, ending: lis
 
 def test_sound_that_no_window_was_made_of_is_given_up_with_its_opening(tmp_path: Path) -> None:
     with Life(tmp_path) as life:
-        life.source.feed(*blocks(0.7))
+        life.source.feed(*blocks(0.7), SourceError("gone", reason="absent"))
+        life.until_backlog(0.7, 0.7)
         life.take(1)
-        life.until_backlog(0.2, 0.2)
-        life.source.feed(SourceError("gone", reason="absent"))
         life.until_backlog(0, 0)
 
 

@@ -104,8 +104,14 @@ def test_what_it_makes_has_the_time_of_what_was_heard(native: int, size: float, 
             assert each.heard_ns(place) == pytest.approx(mark.captured_ns + past * 1e9, abs=2000)
 
 
-def test_a_step_of_the_clock_starts_a_new_filter_and_loses_nothing() -> None:
-    first, second = cut(block(noise(1001), 11_025), [500])
+@settings(deadline=None, max_examples=30)
+@given(
+    native=st.sampled_from([rate for rate in RATES if rate != 16_000]),
+    begin=st.integers(0, 99),
+    place=st.integers(100, 900),
+)
+def test_a_step_of_the_clock_starts_a_new_filter_and_loses_nothing(native: int, begin: int, place: int) -> None:
+    first, second = cut(block(noise(1001), native, first=begin), [place])
     second = replace(second, clock_steps=1, captured_ns=second.captured_ns + 3600 * 10**9)
     made = resampled([first, second], 16_000)
     before, after = ([each for each in made if each.clock_steps == steps] for steps in (0, 1))

@@ -362,7 +362,7 @@ WRITER = """
 import sys, threading
 from pathlib import Path
 from mgcld.audio.spool import Spool
-spool = Spool(Path(sys.argv[1]), max_bytes=1 << 20)
+spool = Spool(Path(sys.argv[1]), max_bytes=1 << 28)
 def reader():
     while True:
         record = spool.read(1)
@@ -390,7 +390,7 @@ def test_a_kill_loses_nothing_that_was_appended(tmp_path: Path) -> None:
         facts = [line.split() for line in said if line.split()[1:]]
         appended = max([appended, *(int(number) for what, number in facts if what == "appended")])
         done = max([done, *(int(number) for what, number in facts if what == "done")])
-        with Spool(tmp_path / "mic", max_bytes=1 << 20) as spool:
+        with Spool(tmp_path / "mic", max_bytes=1 << 28) as spool:
             left = numbers(rest(spool))
             assert spool.lost == Amount()
         assert left == [*range(left[0], left[-1] + 1)]

@@ -19,6 +19,7 @@ from mgcld.interfaces import Sink
 from mgcld.service import wire
 
 NOON = 1_700_000_000_000_000_000
+MINUTE = 60_000_000_000
 CLASSES = ["siren", "clock", "a very long name for a class", "rain"]
 COLOUR = re.compile(r"\x1b\[(\d+;)*(3[0-8]|9[0-7])[;m]")
 STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -76,8 +77,8 @@ def meta(thresholds: Sequence[float] = (0.5, 0.5, 0.5, 0.5), captioner: str | No
     return wire.meta(wire.Meta(CLASSES, thresholds, "mini", captioner, "0a1b", 5.0, 2.5, "1.2.3"))
 
 
-def node() -> Message:
-    return wire.node_health(wire.NodeStatus(0.12, 2, 0.4, 512_000_000, None, {"live": 1}))
+def node(*alarms: str) -> Message:
+    return wire.node_health(wire.NodeStatus(0.12, 2, 0.4, 512_000_000, None, {"live": 1}, alarms=alarms))
 
 
 def test_a_caption_of_an_earlier_window_is_told_as_such() -> None:
@@ -179,6 +180,11 @@ def test_drops_add_up_until_the_daemon_says_better() -> None:
     assert "9 dropped" in screen(prob(dropped_windows=2), health(drops=9))
 
 
+def test_sound_that_a_spool_lost_is_told() -> None:
+    assert "12.3 s lost" in screen(prob(), health(lost_seconds=12.34, backlog_seconds=7.0))
+    assert "lost" not in screen(prob(), health(backlog_seconds=7.0))
+
+
 def test_a_class_is_green_from_its_own_threshold_on() -> None:
     green = "\x1b[1;32m"
     quiet = prob(top=[("siren", 0.6)])
@@ -215,12 +221,95 @@ def test_digital_silence_is_no_level(terminal: bool) -> None:
 
 def test_a_change_of_state_is_a_plain_line_and_the_same_state_again_is_none() -> None:
     lost = health("lost", reason="timeout", hint="is the camera on?")
-    text = drawn(health(), health(), lost, lost, health(), terminal=False)
+    retry = health("connecting", reason="timeout", hint="is the camera on?")
+    text = drawn(health(), health(), lost, retry, lost, retry, health(), terminal=False)
     assert text.splitlines() == [
         f"{line.clock(NOON)} kitchen is live",
         f"{line.clock(NOON)} kitchen is lost: timeout; is the camera on?",
         f"{line.clock(NOON)} kitchen is live",
     ]
+
+
+def test_a_line_says_when_a_source_is_tried_again() -> None:
+    absent = health("absent", reason="absent", hint="plug it in", next_retry_ns=NOON + MINUTE)
+    again = line.clock(NOON + MINUTE)
+    assert drawn(absent, terminal=False) == f"{line.clock(NOON)} kitchen is absent: plug it in; next try at {again}\n"
+
+
+def test_a_source_that_comes_and_goes_is_one_alarm_and_its_end_is_told() -> None:
+    lost = health("lost", reason="ended", alarm_since_ns=NOON - MINUTE)
+    back = health("live", alarm_since_ns=NOON - MINUTE)
+    since = line.clock(NOON - MINUTE)
+    text = drawn(health(), lost, back, lost, back, lost, back, health(), terminal=False)
+    assert text.splitlines() == [
+        f"{line.clock(NOON)} kitchen is live",
+        f"{line.clock(NOON)} kitchen ALARM, no lasting sound since {since}: it is lost: ended",
+        f"{line.clock(NOON)} kitchen is live",
+    ]
+
+
+def test_what_is_wrong_with_a_live_source_is_a_line_once_and_so_is_its_end() -> None:
+    mute = health(hint="is it muted?", silent_since_ns=NOON)
+    text = drawn(health(), mute, mute, health(), health(), terminal=False)
+    assert [told.partition("kitchen ")[2] for told in text.splitlines()] == [
+        "is live",
+        "is live: is it muted?",
+        "is live",
+    ]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_source_that_is_not_live_shows_why_and_what_to_do_and_when_in_place_of_its_classes(width: int) -> None:
+    hint = "check user and password in the URL; write special characters as %40 (@), %3A (:), %2F (/)"
+    shown = screen(prob(), health("lost", reason="auth", hint=hint, next_retry_ns=NOON + MINUTE), width=width)
+    assert f"auth, next try at {line.clock(NOON + MINUTE)}" in shown
+    assert "siren" not in shown
+    assert max(len(text) for text in shown.splitlines()) <= width
+    assert "check user and password" in shown
+    assert ("%40" in shown) == (width == 120)
+    assert ("…" in shown) == (width == 80)
+
+
+def test_a_recording_that_has_ended_keeps_its_last_classes() -> None:
+    assert "siren" in screen(prob(), health("ended"))
+
+
+def test_while_it_is_tried_again_the_reason_stays() -> None:
+    assert "refused, tried again now" in screen(health("connecting", reason="refused", hint="is it on?"))
+    assert "tried" not in screen(health("connecting"))
+
+
+def test_an_alarm_is_seen_at_the_source_and_below_the_table_without_colours_too() -> None:
+    lost = health("lost", "garden", reason="timeout", alarm_since_ns=NOON - MINUTE)
+    for environ in ({}, {"NO_COLOR": "1"}):
+        text = drawn(health(), lost, node("garden"), environ=environ)
+        assert re.search(r"\x1b\[1;7[;\d]*mgarden", text)
+    shown = screen(health(), lost, node("garden"))
+    assert f"ALARM {line.hour(NOON - MINUTE)}" in shown
+    assert "ALARM: garden\n" in re.sub(" +\n", "\n", shown)
+    assert "ALARM" not in screen(health(), node())
+
+
+def test_a_source_whose_sound_waits_on_disk_says_how_much() -> None:
+    assert "90 s late" in screen(prob(), health(backlog_seconds=90.4))
+    assert "late" not in screen(prob(), health(backlog_seconds=6.0))
+    assert "late" not in screen(prob(), health())
+
+
+def test_many_alarms_are_counted() -> None:
+    assert line.alarms(node(*"abcde").body) == "ALARM: a, b, c and 2 more"
+    older = {name: value for name, value in node().body.items() if name != "alarms"}
+    assert line.alarms(older) == ""
+
+
+@pytest.mark.parametrize("height", [40, 8])
+def test_a_live_source_that_is_digitally_silent_says_so_in_every_height(height: int) -> None:
+    hint = "all that comes is digital silence: is it muted?"
+    mute = health(hint=hint, silent_since_ns=NOON - MINUTE)
+    shown = screen(prob(level_dbfs=None, flags=["silent"]), mute, prob("attic"), height=height)
+    assert "all that comes is digital" in shown
+    assert ("is it muted?" in " ".join(shown.split())) == (height == 40)
+    assert (f"since {line.hour(NOON - MINUTE)}" in shown) == (height == 40)
 
 
 @pytest.mark.parametrize("terminal", [True, False])

@@ -6,6 +6,8 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -169,6 +171,15 @@ def test_sources_share_the_loop_and_no_file_loses_a_window(demo: Path) -> None:
         assert daemon.wait(100) == 0
         lines = [line for line in daemon.waiting() if "dBFS" in line]
     assert [sum(f" {name} " in line for line in lines) for name in names] == [56] * 3  # 60 s, a window each second
+
+
+def test_what_comes_through_a_pipe_is_heard_to_its_end(demo: Path) -> None:
+    daemon = [sys.executable, "-m", "mgcld", "run", "--adapter", demo / "adapter.safetensors", "--source", "pipe=-"]
+    with subprocess.Popen(["cat", demo / "soundscape.flac"], stdout=subprocess.PIPE) as cat:
+        command = [*map(str, daemon), "--endpoint", "tcp://127.0.0.1:*", "--hop", "1"]
+        done = subprocess.run(command, stdin=cat.stdout, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    assert sum("dBFS" in line for line in done.stdout.splitlines()) == 56  # as for the file
 
 
 def test_a_file_that_is_not_there_is_named_and_the_exit_code_says_so(demo: Path, tmp_path: Path) -> None:

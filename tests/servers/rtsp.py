@@ -19,6 +19,10 @@ STREAMS = {
     " ! rtpL16pay name=pay0 pt=96",
     "/opus": "audiotestsrc is-live=true freq=1000 volume=0.5 ! audio/x-raw,rate=48000,channels=2"
     " ! opusenc ! rtpopuspay name=pay0 pt=97",
+    "/picture": "videotestsrc is-live=true ! video/x-raw,format=I420,width=160,height=120,framerate=10/1"
+    " ! jpegenc ! rtpjpegpay name=pay0 pt=26"
+    " audiotestsrc is-live=true freq=440 volume=0.5 ! audio/x-raw,rate=8000,channels=1"
+    " ! mulawenc ! rtppcmupay name=pay1 pt=0",
 }
 
 

@@ -38,6 +38,7 @@ Actions, on every connection that plays:
     end             closes between two packets
     fin, rst        closes within a packet, after an odd byte: politely, or with a reset
     at N ACTION     the action (or setting) once, when some connection is at sample N
+    tls CERT KEY    speaks TLS (rtsps) with connections that come later; two files (PEM)
     refuse, serve   stops listening: connections are refused; listens again
     status          prints a line of JSON: `asked` (requests so far), `playing` (the next sample of each connection)
 """
@@ -146,6 +147,9 @@ class Peer:
                 self.manners = self.manners.changed(key, value)
             elif verb == "at":
                 self.pending.append((int(words[0]), " ".join(words[1:])))
+            elif verb == "tls":
+                self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                self.tls.load_cert_chain(*words)
             elif verb in ("refuse", "serve"):
                 (self._leave if verb == "refuse" else self._listen)()
             elif verb == "status":

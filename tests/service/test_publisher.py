@@ -302,6 +302,13 @@ def test_an_ipc_path_that_cannot_be_is_a_named_error(tmp_path: Path, path: str) 
     assert refusal.value.help
 
 
+def test_an_address_that_is_taken_beside_leaves_no_file_of_the_other(tmp_path: Path) -> None:
+    with Publisher(f"ipc://{tmp_path}/taken"):
+        with pytest.raises(PublishError, match="taken"):
+            Publisher(f"ipc://{tmp_path}/free", beside=f"ipc://{tmp_path}/taken").start()
+        assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
 def test_closing_sends_what_is_queued(stamper: wire.Stamper) -> None:
     bus = Publisher(LOOPBACK)
     bus.start()

@@ -115,6 +115,8 @@ def test_the_health_of_a_source_has_exactly_the_promised_fields() -> None:
         drops=4,
         backlog_seconds=12.34,
         lost_seconds=7.0,
+        gaps=2,
+        gap_seconds=0.1234,
         facts={"codec": "pcm_alaw", "channels": 1},
         history=(*steps, Transition(17, "lost", "timeout")),
     )
@@ -133,6 +135,8 @@ def test_the_health_of_a_source_has_exactly_the_promised_fields() -> None:
         "drops": 4,
         "backlog_seconds": 12.3,
         "lost_seconds": 7.0,
+        "gaps": 2,
+        "gap_seconds": 0.123,
         "alarm_since_ns": 18,
         "silent_since_ns": 16,
         "facts": {"codec": "pcm_alaw", "channels": 1},

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from mgcld_plugins.sources._ear import Ear
+from mgcld_plugins.sources._mic.ear import Ear
 
 
 @dataclass

@@ -15,6 +15,7 @@ from tones import frequency_of, impurity_of, tone
 from mgcld.audio.capture import windows_of
 from mgcld.data import AudioBlock
 from mgcld.errors import ConfigError, SourceError
+from mgcld.interfaces import Describing
 
 SECONDS = 2.0
 LOSSLESS = ("wav", "flac")
@@ -92,6 +93,15 @@ def test_no_bit_of_a_wav_is_lost(tmp_path: Path, subtype: str, error: float) -> 
     assert np.abs(samples - sound).max() <= error
     reference, _ = soundfile.read(tmp_path / "tone.wav", dtype="float32")
     assert np.array_equal(samples, reference)
+
+
+@pytest.mark.parametrize(("kind", "codec"), [("wav", "pcm_s16le"), ("flac", "flac"), ("ogg", "vorbis"), ("m4a", "aac")])
+def test_it_says_what_it_plays(tmp_path: Path, kind: str, codec: str) -> None:
+    source = FileSource(write(tmp_path / f"tone.{kind}", 44_100, 2), pace="max")
+    assert isinstance(source, Describing)
+    assert source.facts == {}
+    next(source.blocks())
+    assert source.facts == {"codec": codec, "sample_rate": 44_100, "channels": 2}
 
 
 def test_a_float_beyond_full_scale_is_kept(tmp_path: Path) -> None:

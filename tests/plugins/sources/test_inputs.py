@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
-from mgcld_plugins.sources import _alsa
-from mgcld_plugins.sources._inputs import Input, chosen, inputs, is_identity
-from mgcld_plugins.sources._portaudio import Device
-from mgcld_plugins.sources._pulse import Source
+from mgcld_plugins.sources._mic import alsa
+from mgcld_plugins.sources._mic.inputs import Input, chosen, inputs, is_identity
+from mgcld_plugins.sources._mic.portaudio import Device
+from mgcld_plugins.sources._mic.pulse import Source
 from sound_cards import SoundCards
 
 from mgcld.errors import SourceError
@@ -28,7 +28,7 @@ def known(tmp_path: Path) -> list[Input]:
     system.plug(0, "PCH", "HDA Intel PCH")
     system.plug(1, "Snowball", "Blue Snowball", "1-2", "0d8c:0005", "201603", "usb-BLUE_Snowball_201603-00")
     system.plug(2, "H4n", "H4n", "1-3", "1686:0045", "000001", "usb-ZOOM_H4n_000001-00")
-    return inputs(DEVICES, _alsa.cards(system.root), [WEBCAM, LINE], LINE.name)
+    return inputs(DEVICES, alsa.cards(system.root), [WEBCAM, LINE], LINE.name)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from mgcld_plugins.sources._layout import Mix, checked, layouts
+from mgcld_plugins.sources._mic.layout import Mix, checked, layouts
 
 from mgcld.errors import ConfigError, SourceError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from certificates import certificate, server_context
+from certificates import certificate
 from conftest import RtspServer
 from mgcld_plugins.sources.rtsp import RtspSource
 from servers.rtp import signal
@@ -77,6 +77,7 @@ def taken(inbox: Inbox, enough: Callable[[Window], bool]) -> list[Window]:
         ("l16", "tcp", 48_000, 1000),
         ("opus", "tcp", 48_000, 1000),
         ("alaw", "udp", 8000, 440),
+        ("picture", "tcp", 8000, 440),
     ],
 )
 def test_a_tone_is_heard_at_its_frequency_and_level(
@@ -340,6 +341,7 @@ def test_user_and_password_reach_the_server_and_nobody_else(
         ({"url": "rtsp://h/x", "user": "u", "password_file": Path("/x"), "password_env": "CAMERA"}, "both"),
         ({"url": "rtsp://h/x", "user": "u" * 200}, "too long"),
         ({"url": "rtsps://h/x", "ca_file": Path("/no/such/file")}, "/no/such/file"),
+        ({"url": "rtsps://h/x", "ca_file": Path(__file__)}, "no certificates"),
     ],
 )
 def test_credentials_that_make_no_sense_are_told_before_anything_is_opened(
@@ -354,8 +356,8 @@ def test_credentials_that_make_no_sense_are_told_before_anything_is_opened(
 @pytest.mark.system("openssl")
 def test_a_camera_with_tls_and_a_certificate_of_its_own(tmp_path: Path) -> None:
     ours = certificate(tmp_path)
-    with Peer(tls=server_context(ours)) as peer:
-        peer.do("speed=0")
+    with Peer() as peer:
+        peer.do("speed=0", f"tls {ours.public} {ours.key}")
         address = f"rtsps://127.0.0.1:{peer.port}/x"
         fault = fault_of(RtspSource(address))
         assert (fault.reason, "not trusted" in str(fault)) == ("tls", True)
@@ -368,7 +370,8 @@ def test_a_camera_with_tls_and_a_certificate_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.system("openssl")
 def test_a_certificate_of_another_host_is_not_trusted(tmp_path: Path) -> None:
     other = certificate(tmp_path, name="camera.example")
-    with Peer(tls=server_context(other)) as peer:
+    with Peer() as peer:
+        peer.do(f"tls {other.public} {other.key}")
         fault = fault_of(RtspSource(f"rtsps://127.0.0.1:{peer.port}/x", ca_file=other.public))
     assert fault.reason == "tls"
 

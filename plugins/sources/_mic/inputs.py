@@ -7,8 +7,8 @@ from typing import Any
 
 from mgcld.errors import SourceError
 
-from . import _alsa, _pulse
-from ._portaudio import Device
+from . import alsa, pulse
+from .portaudio import Device
 
 CHOOSE = "write one of the names that `mgcld devices` lists"
 PLUG = "plug it in, or look for its name with `mgcld devices`; no other device is opened in its place"
@@ -30,8 +30,8 @@ class Input:
     """The system's default input."""
     names: frozenset[str] = frozenset()
     """Its identities, in lower case: who writes one of these means this and nothing else."""
-    card: _alsa.Card | None = None
-    source: _pulse.Source | None = None
+    card: alsa.Card | None = None
+    source: pulse.Source | None = None
     """The sound server's, where it is opened through the server."""
     is_source: bool = False
     """It is one of the server's sources, not a device of PortAudio's own."""
@@ -58,12 +58,12 @@ class Input:
 
 
 def inputs(
-    devices: Sequence[Device], cards: Mapping[int, _alsa.Card], sources: Sequence[_pulse.Source], default: str
+    devices: Sequence[Device], cards: Mapping[int, alsa.Card], sources: Sequence[pulse.Source], default: str
 ) -> list[Input]:
     """What PortAudio, the kernel and the sound server know, put together; `default`: of the server's sources."""
     spoken_for = next((source for source in sources if source.name == default), None)
     found = [_of_device(device, devices, cards, spoken_for) for device in devices]
-    doors = [device for door in _pulse.DOORS for device in devices if device.name == door]
+    doors = [device for door in pulse.DOORS for device in devices if device.name == door]
     if doors:
         found += [_of_source(source, doors[0], is_default=source is spoken_for) for source in sources]
     return found
@@ -86,7 +86,12 @@ def chosen(wish: str, known: Sequence[Input]) -> Input:
 
 def is_identity(wish: str, input: Input) -> bool:
     """Whether the wish can mean no other device than this, today and tomorrow."""
-    return _plain(wish) in input.names
+    return is_called(wish, input.names)
+
+
+def is_called(wish: str, names: frozenset[str]) -> bool:
+    """Whether the wish is one of these names."""
+    return (PurePosixPath(wish).name if wish.startswith("/dev/snd/") else wish).casefold() in names
 
 
 def _identified(wish: str, known: Sequence[Input]) -> list[Input]:
@@ -102,27 +107,23 @@ def _described(wish: str, known: Sequence[Input]) -> list[Input]:
     return whole or [each for each in known if wish.casefold() in each.device.name.casefold()]
 
 
-def _plain(wish: str) -> str:
-    return (PurePosixPath(wish).name if wish.startswith("/dev/snd/") else wish).casefold()
-
-
 def _of_device(
-    device: Device, devices: Sequence[Device], cards: Mapping[int, _alsa.Card], default: _pulse.Source | None
+    device: Device, devices: Sequence[Device], cards: Mapping[int, alsa.Card], default: pulse.Source | None
 ) -> Input:
     plain = Input(device.name, device, device.channels, device.sample_rate, device.is_default)
-    if device.name in _pulse.DOORS and default:
+    if device.name in pulse.DOORS and default:
         return replace(plain, channels=len(default.channels), sample_rate=default.sample_rate, source=default)
-    numbers = _alsa.hardware(device.name)
+    numbers = alsa.hardware(device.name)
     card = cards.get(numbers[0]) if numbers else None
     if numbers is None or card is None:
         return plain
-    alone = sum((_alsa.hardware(other.name) or (None,))[0] == numbers[0] for other in devices) == 1
+    alone = sum((alsa.hardware(other.name) or (None,))[0] == numbers[0] for other in devices) == 1
     stable = card.stable if alone else f"{card.stable},{numbers[1]}"
     names = card.names | {f"{name},{numbers[1]}" for name in card.names}
     return replace(plain, stable=stable, names=names, card=card)
 
 
-def _of_source(source: _pulse.Source, door: Device, *, is_default: bool) -> Input:
+def _of_source(source: pulse.Source, door: Device, *, is_default: bool) -> Input:
     return Input(
         stable=source.name,
         device=door,
