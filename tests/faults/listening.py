@@ -1,5 +1,6 @@
 """One source with its capture, and everything that came of it."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -108,10 +109,10 @@ class Listening:
 
     @property
     def lost(self) -> tuple[int, float]:
-        """(windows that would have fit where there are none, seconds of that)."""
+        """(windows that were not heard, or not whole, seconds of that)."""
         pairs = [(early, late) for early, late in pairwise(self.cuts) if late.epoch != early.epoch or late.gap]
         gaps = [(late.start_ns - early.end_ns) / NANOSECONDS for early, late in pairs]
-        return sum(int(gap // WINDOW_SECONDS) for gap in gaps), sum(gaps)
+        return sum(math.ceil(gap / WINDOW_SECONDS) for gap in gaps), sum(gaps)
 
     @property
     def fault(self) -> str | None:

@@ -121,7 +121,7 @@ def _read(row: Row, output: bytes, log: str) -> tuple[Result, str]:
     return Result(**{field.name: told[field.name] for field in fields(Result)}), log
 
 
-HEAD = ("fault", "noticed after", "sound back after", "sound lost", "reason")
+HEAD = ("fault", "noticed after", "sound back after", "sound lost", "windows lost", "reason")
 
 
 def table(results: Iterable[Result]) -> str:
@@ -132,14 +132,21 @@ def table(results: Iterable[Result]) -> str:
 
 def _cells(result: Result) -> tuple[str, ...]:
     if result.failure is not None:
-        return (result.title, "FAILED", "", "", "")
+        return (result.title, "FAILED", "", "", "", "")
     return (
         result.title,
         _seconds(result.detected),
         _seconds(result.back),
-        _seconds(result.silence) if result.silence else "none",
-        ", ".join(f"`{reason}`" for reason in result.reasons) or "-",
+        _seconds(result.silence or None),
+        str(result.lost),
+        _why(result) or "-",
     )
+
+
+def _why(result: Result) -> str:
+    reasons = ", ".join(f"`{reason}`" for reason in result.reasons)
+    alarm = f"alarm after {_seconds(result.alarm)}" if result.alarm is not None else ""
+    return "; ".join(part for part in (reasons, alarm, result.note) if part)
 
 
 def _seconds(value: float | None) -> str:

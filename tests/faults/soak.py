@@ -4,9 +4,9 @@
     make soak ARGS="--windows 100000"       until so many are heard, with sound that comes ten times as fast
 
 It starts `mgcld run` with live sources, half of which fail at random (the last one writes errors all the time instead),
-subscribes, and prints what the daemon holds as it goes. Exit status 1 where memory grows by more than `MOST_GROWTH` over the run,
-as fitted by least squares, where descriptors, threads or processes are not back when all is quiet again, or where
-messages are lost on their way to the subscriber.
+subscribes, and prints what the daemon holds as it goes. Exit status 1 where memory grows by more than `MOST_GROWTH`
+over the run, as fitted by least squares, where descriptors, threads or processes are not back when all is quiet again,
+or where messages are lost on their way to the subscriber.
 """
 
 import argparse

@@ -29,13 +29,15 @@ def test_a_source_survives(row: str, matrix: Matrix) -> None:
 
 def test_the_table_names_the_fault_and_what_it_cost() -> None:
     rows = [
-        Result("a", "Pulled", detected=11.04, back=1.26, silence=13.0, reasons=["ended", "timeout"]),
+        Result("a", "Pulled", detected=11.04, back=1.26, silence=13.0, lost=26, reasons=["ended", "timeout"]),
         Result("b", "Quiet"),
-        Result("c", "Odd", failure="assert 1 == 2"),
+        Result("c", "Dead", detected=0.5, reasons=["dns"], alarm=30.2, note="it was well after all"),
+        Result("d", "Odd", failure="assert 1 == 2"),
     ]
     _, _, *lines = table(rows).splitlines()
     assert lines == [
-        "| Pulled | 11.0 s | 1.3 s | 13.0 s | `ended`, `timeout` |",
-        "| Quiet | - | - | none | - |",
-        "| Odd | FAILED |  |  |  |",
+        "| Pulled | 11.0 s | 1.3 s | 13.0 s | 26 | `ended`, `timeout` |",
+        "| Quiet | - | - | - | 0 | - |",
+        "| Dead | 0.5 s | - | - | 0 | `dns`; alarm after 30.2 s; it was well after all |",
+        "| Odd | FAILED |  |  |  |  |",
     ]
