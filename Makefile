@@ -1,6 +1,7 @@
 # make run     the demo: sounds, training, the daemon with its live table
 # make test    the whole test suite; of which a part: make test ARGS="tests/audio -x" (what pytest takes)
 # make check   style, types, layers
+# make soak    the daemon for an hour beside sources that never rest; or make soak ARGS="--windows 100000"
 # make parity  the encoders against the packages that they were written after
 # make clean   remove everything that make has made
 #
@@ -19,7 +20,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONSAFEPATH PIP_TARGET PIP_PREFIX 
 # Tests start us some two hundred times; each start is a tenth dearer where no bytecode is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test check parity clean
+.PHONY: help run soak test check parity clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -32,6 +33,9 @@ test: .venv/installed-for-tests
 	@tools/system-packages
 	@# Many tests wait for sound, so more run beside each other than there are cores; a file stays in one process.
 	@exec $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+soak: .venv/installed-for-tests demo/adapter.safetensors
+	@exec $(BIN)/python tests/faults/soak.py $(ARGS)
 
 check: .venv/installed-for-tests
 	$(BIN)/ruff check

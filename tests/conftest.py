@@ -34,6 +34,10 @@ def _runs(*command: str) -> bool:
         return False
 
 
+def _has_nss_wrapper() -> bool:
+    return _runs(sys.executable, "-c", "import ctypes; ctypes.CDLL('libnss_wrapper.so')")
+
+
 def _has_openssl() -> bool:
     return _runs("openssl", "version")
 
@@ -56,6 +60,7 @@ def _has_systemd() -> bool:
 
 
 SYSTEM: dict[str, Callable[[], bool]] = {
+    "nss-wrapper": _has_nss_wrapper,
     "openssl": _has_openssl,
     "portaudio": _has_portaudio,
     "pulseaudio": _has_pulseaudio,

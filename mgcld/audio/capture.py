@@ -59,10 +59,12 @@ class Capture:
         on_status: Callable[[SourceStatus], None] = lambda _: None,
         stall_seconds: float = STALL_SECONDS,
         spool: Spool | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`on_status` is called at every change of the state, in the source's thread.
 
         A live source without sound for `stall_seconds` is opened again. The spool becomes the capture's own.
+        clock: what outages are measured by (seconds).
 
         Raises:
             ConfigError: the window or the hop is no whole number of samples.
@@ -78,8 +80,10 @@ class Capture:
             on_status=on_status,
             drops=lambda: inbox.dropped(name),
             spool=self._spooled if spool is not None else None,
+            clock=clock,
         )
-        self._backoff = Backoff()
+        self._clock = clock
+        self._backoff = Backoff(clock=clock)
         self._stall_seconds = max(stall_seconds, source.patience_seconds if isinstance(source, Patient) else 0.0)
         self._log = LimitedLog(logger, name, Limit(LINES, LINES_SECONDS))
         self._late_seconds = max(LATE_WINDOWS * window_seconds, LATE_SECONDS) if source.live else math.inf
@@ -144,15 +148,15 @@ class Capture:
 
     def _live(self) -> None:
         self._health.turn("connecting")
-        began, fault = time.monotonic(), self._listen()
+        began, fault = self._clock(), self._listen()
         while self._source.live and not self._stop.is_set():
             fault = fault or SourceError("the sound ended", reason="ended", help="the other side closed it")
-            self._wait(fault, took=time.monotonic() - began)
+            self._wait(fault, took=self._clock() - began)
             if self._stop.is_set():
                 break
             self._health.reopened()
             self._health.turn("connecting")
-            began, fault = time.monotonic(), self._listen()
+            began, fault = self._clock(), self._listen()
         self._finish(fault)
 
     def _finish(self, fault: SourceError | None) -> None:
@@ -169,8 +173,8 @@ class Capture:
         seconds = self._backoff.next(fault.reason, took)
         self._log.say(logging.WARNING, f"{fault}; again in {seconds:.1f} s")
         self._health.turn(STATES.get(fault.reason, "lost"), error=fault, retry_in=seconds)
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not self._stop.wait(min(left, STEP_SECONDS)):
+        until = self._clock() + seconds
+        while (left := until - self._clock()) > 0 and not self._stop.wait(min(left, STEP_SECONDS)):
             self._health.look()
 
     def _listen(self) -> SourceError | None:
@@ -192,8 +196,8 @@ class Capture:
         return fault
 
     def _hear(self, blocks: Iterator[AudioBlock]) -> None:
-        watcher = watch(self._backoff.short, self._stall_seconds)
-        began, seconds, epoch = time.monotonic(), 0.0, None
+        watcher = watch(self._backoff.short, self._stall_seconds, self._clock)
+        began, seconds, epoch = self._clock(), 0.0, None
         for block in blocks:
             if self._stop.is_set():
                 return
@@ -211,7 +215,7 @@ class Capture:
             if self._source.live:
                 watcher.check()
             self._health.look()
-            if min(seconds, time.monotonic() - began) >= PROOF_SECONDS:
+            if min(seconds, self._clock() - began) >= PROOF_SECONDS:
                 self._backoff.reset()
 
     def _keep(self, block: AudioBlock) -> None:

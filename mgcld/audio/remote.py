@@ -106,17 +106,19 @@ class RemoteSource:
         decoder, begun, late = frames.Decoder(), False, time.monotonic() + START_SECONDS
         for heard, errors in process.read():
             self._complain(errors)
-            if begun and not heard:
-                yield TICK
+            sounded = False
             if not begun and time.monotonic() > late:
                 message = f"the capture process does not start in {START_SECONDS:.0f} s"
                 raise SourceError(message, reason="timeout", help="is this machine busy with other things?")
             try:
                 for record in decoder.feed(heard):
                     begun = begun or isinstance(record, frames.Begun)
+                    sounded = sounded or isinstance(record, AudioBlock)
                     yield record
             except frames.FrameError as error:
                 raise SourceError(f"the capture process is broken: {error}", reason="crashed", help=CRASHED) from None
+            if begun and not sounded:  # a broken process can write for ever: lines, or a frame that never ends
+                yield TICK
 
     def _note(self, record: frames.Record) -> None:
         if isinstance(record, frames.Fault):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from mgcld.audio import frames
 from mgcld.data import AudioBlock
 from mgcld.errors import SourceError
 
@@ -130,3 +131,20 @@ class Rough:
         while True:
             yield tone(0, 0)
             time.sleep(0.05)
+
+    def babbles(self) -> Iterator[AudioBlock]:
+        """Finds something to say all the time, and never anything to hear."""
+        yield from steps(2000)
+        while True:
+            logging.getLogger("rough").warning("what was that?")
+            time.sleep(0.01)
+
+    def swallows(self) -> Iterator[AudioBlock]:
+        """Writes the head of a frame as large as frames may be; what it plays then is taken for what is in it."""
+        yield from steps(2000)
+        for number in range(3, 20):
+            try:
+                os.write(number, frames.HEAD.pack(frames.MAGIC, 0, frames.MOST_BYTES, 0))
+            except OSError:
+                continue
+        yield from self.plays()

@@ -168,6 +168,19 @@ def test_a_process_that_spoils_its_pipe_is_ended(rough: RemoteSource) -> None:
     assert rough.pid is None
 
 
+@pytest.mark.parametrize("rough", ["babbles", "swallows"], indirect=True)
+def test_a_process_that_writes_but_lets_nothing_be_heard_ticks(rough: RemoteSource) -> None:
+    """Else nobody would ever see that it has stalled."""
+    blocks = rough.blocks()
+    heard = list(itertools.islice((block for block in blocks if len(block.samples)), 5))
+    assert [block.first_sample for block in heard] == [0, 400, 800, 1200, 1600]
+    began = time.monotonic()
+    for _ in range(4):
+        assert not len(next(blocks).samples)
+    assert time.monotonic() - began < 10
+    blocks.close()  # type: ignore[attr-defined]
+
+
 def test_a_gigabyte_of_errors_is_read_and_forgotten(caplog: pytest.LogCaptureFixture) -> None:
     source = RemoteSource("mic", "rough:Rough", {"way": "chatters", "options": {"bytes": 2**30}})
     before = psutil.Process().memory_info().rss
