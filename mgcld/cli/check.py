@@ -31,7 +31,7 @@ def check(
     config: Annotated[Path | None, typer.Option("-c", "--config", help="The configuration, a YAML file.")] = None,
     source: Annotated[
         list[str] | None,
-        typer.Option(help="name=address: rtsp://..., microphone:default, path.wav. Repeat it for more."),
+        typer.Option(help="name=address: rtsp://..., http://..., microphone:default, -, path.wav. Repeat it for more."),
     ] = None,
     adapter: Annotated[Path | None, typer.Option(help="The adapter, instead of the configuration's.")] = None,
     endpoint: Annotated[str | None, typer.Option(help="Where to publish, instead of the configuration's.")] = None,

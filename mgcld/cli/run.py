@@ -20,7 +20,9 @@ def run(
     config: Annotated[Path | None, typer.Option("-c", "--config", help="The configuration, a YAML file.")] = None,
     source: Annotated[
         list[str] | None,
-        typer.Option(help="name=address: rtsp://..., microphone:default, path.wav?pace=max. Repeat it for more."),
+        typer.Option(
+            help="name=address: rtsp://..., http://..., microphone:default, -, path.wav?pace=max. Repeat it for more."
+        ),
     ] = None,
     adapter: Annotated[Path | None, typer.Option(help="The adapter, instead of the configuration's.")] = None,
     endpoint: Annotated[str | None, typer.Option(help="Where to publish, instead of the configuration's.")] = None,
