@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from mgcld.errors import Reason
 
-SHORT_SECONDS = 60.0
-"""An outage is short up to here."""
+SHORT_SECONDS = 70.0
+"""An outage is short up to here: what is promised for a minute, and the opening that was under way at its end."""
 MOST_IN_SHORT = 8.0
-"""Openings lie so close in a short outage: one of T seconds costs at most T + 10."""
+"""Openings lie so close in a short outage: one of T seconds, up to a minute, costs at most T + 10."""
 LEAST_SECONDS = 0.5
 """However long an opening took before it failed, the next does not begin at once."""
 

@@ -47,6 +47,8 @@ def lasting_fault(
         stage.detects("ended", reason, within=2)
         stage.names(reason, 20)
         time.sleep(max(0.0, seconds - stage.age))
+        asked = sum(request.startswith("DESCRIBE") for request in list(peer.asked)) - 1
+        assert recovery == RECOVERY_PROMISE or asked <= 2, f"{asked} times in {seconds} s"
         peer.do(ends)
         stage.mends()
         stage.recovers(recovery)
