@@ -132,9 +132,12 @@ def main() -> None:
     source = built(sys.stdin.buffer.readline())
     lines: queue.Queue[None] = queue.Queue()
     threading.Thread(target=_listen, args=(lines,), daemon=True).start()
-    while True:
-        lines.get()
-        open_once(source, teller)
+    try:
+        while True:
+            lines.get()
+            open_once(source, teller)
+    except SystemExit:  # the source has closed what it held, and Python's own farewell waits for the reading thread
+        os._exit(0)
 
 
 def _listen(lines: "queue.Queue[None]") -> None:

@@ -58,6 +58,13 @@ class Rough:
     def plays(self) -> Iterator[AudioBlock]:
         yield from steps(pace=STEP / RATE)
 
+    def closes(self) -> Iterator[AudioBlock]:
+        assert self._path is not None
+        try:
+            yield from steps(pace=STEP / RATE)
+        finally:
+            self._path.write_text("yes")
+
     def ends(self) -> Iterator[AudioBlock]:
         yield from steps(8000)
 

@@ -14,6 +14,7 @@ import pytest
 from children import Child
 from rough import steps, tone
 
+from mgcld.audio.process import POLITE_SECONDS
 from mgcld.audio.remote import RemoteSource
 from mgcld.data import AudioBlock
 from mgcld.errors import ConfigError, SourceError
@@ -111,6 +112,16 @@ def test_a_process_that_hangs_ticks_and_is_killed(rough: RemoteSource) -> None:
     blocks.close()  # type: ignore[attr-defined]
     assert time.monotonic() - began < 10
     assert is_gone(pid, 0.1)
+
+
+def test_a_process_that_is_told_to_end_does_so_at_once_and_closes_its_source(tmp_path: Path) -> None:
+    source = RemoteSource("mic", "rough:Rough", {"way": "closes", "path": tmp_path / "closed"})
+    heard = sound(source)
+    next(heard)
+    began = time.monotonic()
+    source.close()
+    assert (tmp_path / "closed").read_text() == "yes"
+    assert time.monotonic() - began < POLITE_SECONDS, "it was killed"
 
 
 @way("starts_another")
