@@ -63,13 +63,16 @@ class CaptureProcess:
             yield heard[self._frames], heard[self._errors]
 
     def end(self) -> str:
-        """End it and its group, and say how it ended."""
+        """End it and its group, once, and say how it ended."""
+        if self._life_line < 0:
+            return _ending(self._process.returncode)
         self._signal(signal.SIGTERM)
         if not self._died(POLITE_SECONDS):
             self._signal(signal.SIGKILL)
             self._died(LAST_SECONDS)
         self._signal(signal.SIGKILL)  # what it started may outlive it
         os.close(self._life_line)
+        self._life_line = -1
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 with contextlib.suppress(OSError):
