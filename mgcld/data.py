@@ -88,7 +88,8 @@ class Window:
     valid_samples: int
     """How many samples were heard; fewer than the window only at the end of a file."""
     gap_samples: int | None
-    """Samples lost between the window before and this one, at `sample_rate`; None where nobody knows.
+    """Samples lost between the window before and this one, and before each of `dropped_windows`, at `sample_rate`; None
+    where nobody knows.
 
     Within an epoch it is counted. Between epochs it is the time that passed, right to within the uncertainty of both
     windows' clocks: known where that is small (`mgcld.audio.gaps.GOOD_NS`) and no clock leapt, else None.

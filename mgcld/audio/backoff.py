@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,12 +36,16 @@ POLICIES: dict[Reason, Policy] = {
 
 
 class Backoff:
-    """Grows with an outage, each wait spread by a fifth, so that sources do not return in step."""
+    """Grows with an outage, each wait spread by a fifth, so that sources do not return in step.
+
+    Each policy grows by its own failures: a camera that was away for long, and then refuses a password while it starts,
+    is not asked as rarely as one that has always refused it.
+    """
 
     def __init__(self, spread: float = 0.2, clock: Callable[[], float] = time.monotonic) -> None:
         self._spread = spread
         self._clock = clock
-        self._failures = 0
+        self._failures: Counter[Policy] = Counter()
         self._began: float | None = None
 
     @property
@@ -54,11 +59,12 @@ class Backoff:
             self._began = self._clock()
         policy = POLICIES.get(reason, USUAL)
         most = policy.most_in_short if self.short else policy.most
-        apart = min(policy.first * 2.0 ** min(self._failures, 20), most)
-        self._failures += 1
+        apart = min(policy.first * 2.0 ** min(self._failures[policy], 20), most)
+        self._failures[policy] += 1
         apart = min(apart * random.uniform(1 - self._spread, 1 + self._spread), most)
         return max(LEAST_SECONDS, apart - took)
 
     def reset(self) -> None:
         """The source has proved itself: the next outage is a new one."""
-        self._failures, self._began = 0, None
+        self._failures.clear()
+        self._began = None

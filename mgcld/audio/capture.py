@@ -147,7 +147,7 @@ class Capture:
                 self._source.close()
 
     def _live(self) -> None:
-        self._health.turn("connecting")
+        self._health.begin()
         began, fault = self._clock(), self._listen()
         while self._source.live and not self._stop.is_set():
             fault = fault or SourceError("the sound ended", reason="ended", help="the other side closed it")

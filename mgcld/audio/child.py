@@ -79,10 +79,15 @@ class Teller:
         self._lock = threading.Lock()
 
     def tell(self, record: frames.Record) -> None:
-        """Write one record; without a reader, end."""
+        """Write one record; without a reader, end.
+
+        Raises:
+            ValueError: a block is longer than a frame may be.
+        """
+        frame = frames.encode(record)  # runs what a source has made its facts of, which may log
         with self._lock:
             try:
-                self._pipe.write(frames.encode(record))
+                self._pipe.write(frame)
                 self._pipe.flush()
             except BrokenPipeError:  # nobody listens any more
                 _end_group()
@@ -102,15 +107,14 @@ class Log(logging.Handler):
 
 def open_once(source: Openable, teller: Teller) -> None:
     """One opening, told from its beginning to its end."""
-    told: Mapping[str, Any] = {}
+    told = frames.Facts()
     teller.tell(frames.Begun())
     try:
         with closing(source.blocks()) as blocks:
             for block in blocks:
-                facts = source.facts if isinstance(source, Describing) else {}
-                if facts != told:
-                    told = dict(facts)
-                    teller.tell(frames.Facts(told, dict(source.chosen) if isinstance(source, Choosing) else {}))
+                if (said := _said_by(source)) != told:
+                    told = said
+                    teller.tell(told)
                 teller.tell(block)
         teller.tell(frames.Ended())
     except SourceError as error:
@@ -119,6 +123,13 @@ def open_once(source: Openable, teller: Teller) -> None:
         logging.getLogger(__name__).exception("the source broke")
         hint = "a bug: the log holds the traceback"
         teller.tell(frames.Fault("unknown", f"{type(error).__name__} in the source", hint))
+
+
+def _said_by(source: Openable) -> frames.Facts:
+    return frames.Facts(
+        dict(source.facts) if isinstance(source, Describing) else {},
+        dict(source.chosen) if isinstance(source, Choosing) else {},
+    )
 
 
 def main() -> None:

@@ -72,8 +72,14 @@ KINDS: tuple[type[Record], ...] = (AudioBlock, Fault, Ended, Facts, Note, Begun)
 
 
 def encode(record: Record) -> bytes:
-    """One frame."""
+    """One frame.
+
+    Raises:
+        ValueError: the record is too long for one.
+    """
     payload = _block_bytes(record) if isinstance(record, AudioBlock) else _json_bytes(record)
+    if len(payload) > MOST_BYTES:
+        raise ValueError(f"{len(payload)} bytes at once are too many, {MOST_BYTES} are the most: make shorter blocks")
     kind = KINDS.index(type(record))
     return HEAD.pack(MAGIC, kind, len(payload), zlib.crc32(payload, kind)) + payload
 

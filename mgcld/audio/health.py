@@ -62,6 +62,12 @@ class Health:
         self._began = self._moved  # when it last went live
         self._heard: deque[tuple[int, int]] = deque(maxlen=RATE_SECONDS)  # (second, bytes)
 
+    def begin(self) -> None:
+        """It is opened for the first time: from here on it should sound, however long ago this was made."""
+        with self._lock:
+            self._alarm = Alarm(self._clock)
+        self.turn("connecting")
+
     def turn(self, state: State, *, error: SourceError | None = None, retry_in: float | None = None) -> None:
         """Enter a state: with what went wrong, and in how many seconds it is tried again."""
         now_ns = time.time_ns()

@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +21,28 @@ class _Waiting:
     late_seconds: float
 
 
+@dataclass(slots=True)
+class _Unsaid:
+    """What windows that were thrown away would have told, and the next one tells for them."""
+
+    windows: int = 0
+    lost: int | None = 0
+    flags: frozenset[Flag] = frozenset()
+
+    def take(self, window: Window) -> None:
+        self.windows += 1
+        self.lost = _sum(self.lost, window.gap_samples)
+        self.flags |= window.flags & {"clock_step"}
+
+    def told_by(self, window: Window) -> Window:
+        return replace(
+            window,
+            dropped_windows=window.dropped_windows + self.windows,
+            gap_samples=_sum(self.lost, window.gap_samples),
+            flags=window.flags | self.flags,
+        )
+
+
 class Inbox:
     """Many sources put, one loop takes.
 
@@ -33,7 +55,7 @@ class Inbox:
         self._waiting: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._dropped: Counter[str] = Counter()
-        self._unsaid: Counter[str] = Counter()  # drops that no window has told of yet
+        self._unsaid: defaultdict[str, _Unsaid] = defaultdict(_Unsaid)  # of drops that no window has told of yet
         self._waits_for: dict[str, Callable[[Window], None]] = {}
 
     def put(self, window: Window, *, wait: bool, stop: threading.Event, late_seconds: float = math.inf) -> None:
@@ -91,10 +113,14 @@ class Inbox:
         oldest = next(waiting for waiting in self._waiting if not waiting.patient)
         self._waiting.remove(oldest)
         self._dropped[oldest.window.source] += 1
-        self._unsaid[oldest.window.source] += 1
+        self._unsaid[oldest.window.source].take(oldest.window)
 
     def _told(self, waiting: _Waiting) -> Window:
-        window, drops = waiting.window, self._unsaid.pop(waiting.window.source, 0)
+        window, unsaid = waiting.window, self._unsaid.pop(waiting.window.source, None)
         if time.monotonic_ns() - window.ready_ns >= waiting.late_seconds * NANOSECONDS:
             window = replace(window, flags=window.flags | _LATE)
-        return replace(window, dropped_windows=window.dropped_windows + drops) if drops else window
+        return window if unsaid is None else unsaid.told_by(window)
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other

@@ -17,20 +17,21 @@ class Limit:
 
     def allows(self) -> bool:
         """Whether one more may pass now; if not, it is counted."""
-        now = self._clock()
-        full = len(self._said) == self._said.maxlen and now - self._said[0] < self._seconds
-        if full:
+        if self._is_full():
             self._held += 1
-        else:
-            self._said.append(now)
-        return not full
+            return False
+        self._said.append(self._clock())
+        return True
 
     def held(self) -> int:
-        """How many were held back, once there is room to say so; then they count anew."""
-        if not self._held or self._clock() - self._said[-1] < self._seconds:
+        """How many were held back, once one more may pass; then they count anew."""
+        if self._is_full():
             return 0
         held, self._held = self._held, 0
         return held
+
+    def _is_full(self) -> bool:
+        return len(self._said) == self._said.maxlen and self._clock() - self._said[0] < self._seconds
 
 
 class LimitedLog:
@@ -42,7 +43,9 @@ class LimitedLog:
         self._limit = limit
 
     def say(self, level: int, text: str) -> None:
-        """One line, or one more that was left out."""
+        """One line, or one more that was left out; one of a level that nobody reads is neither."""
+        if not self._logger.isEnabledFor(level):
+            return
         if held := self._limit.held():
             self._logger.warning("%s: %d more lines like the last ones were left out", self._subject, held)
         if self._limit.allows():

@@ -28,17 +28,19 @@ class CaptureProcess:
     """`mgcld.audio.child` in a session of its own: no Ctrl-C of ours reaches it, and its group is its alone."""
 
     def __init__(self, name: str, order: bytes) -> None:
+        """Start it.
+
+        Raises:
+            OSError: this machine has no room for another process, or this one for its pipes.
+        """
         theirs, self._life_line = os.pipe()
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "mgcld.audio.child", name, str(theirs)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            pass_fds=[theirs],
-            env={**os.environ, **THREADS, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
-        )
-        os.close(theirs)
+        try:
+            self._process = _started(name, theirs)
+        except OSError:
+            os.close(self._life_line)
+            raise
+        finally:
+            os.close(theirs)
         self.pid = self._process.pid
         self._frames, self._errors = (_reading(stream) for stream in (self._process.stdout, self._process.stderr))
         self._poller = select.poll()
@@ -54,8 +56,11 @@ class CaptureProcess:
         """What it writes, (frames, errors), as it comes; both empty when nothing came; ends when it has died."""
         open_ends = 2
         while open_ends:
+            dead, ready = self._process.poll() is not None, self._poller.poll(1000 * TICK_SECONDS)
+            if dead and not ready:  # what it started may hold its pipes open
+                return
             heard = {self._frames: b"", self._errors: b""}
-            for file, _ in self._poller.poll(1000 * TICK_SECONDS):
+            for file, _ in ready:
                 heard[file] = os.read(file, READ_BYTES)
                 if not heard[file]:
                     self._poller.unregister(file)
@@ -101,6 +106,18 @@ class CaptureProcess:
         with contextlib.suppress(OSError):  # it died: its reader will see
             self._process.stdin.write(line + b"\n")
             self._process.stdin.flush()
+
+
+def _started(name: str, life_line: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "mgcld.audio.child", name, str(life_line)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        pass_fds=[life_line],
+        env={**os.environ, **THREADS, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
+    )
 
 
 def _reading(stream: object) -> int:

@@ -27,6 +27,9 @@ LINES_A_MINUTE = 20
 ERROR_BYTES = 4096
 """So much of what it last wrote to its standard error is kept."""
 LINE_CHARACTERS = 500
+NOTE_CHARACTERS = 8000
+"""Of what the source logs; a traceback that is longer loses its beginning, for its end says what went wrong."""
+NO_ROOM = "see whether this machine is out of memory, and the limits `ulimit -n` (files) and `ulimit -u` (processes)"
 CRASHED = "it is started again; if it goes on, look for its last words in the log"
 
 
@@ -96,11 +99,17 @@ class RemoteSource:
         if self._openings >= MOST_OPENINGS:
             self.close()
         if self._process is None:
-            order = child.order(self._target, {**self._options, **self._chosen})
-            self._process, self._errors = CaptureProcess(self._name, order), b""
+            self._process, self._errors = self._started(), b""
         self._openings += 1
         self._process.go()
         return self._process
+
+    def _started(self) -> CaptureProcess:
+        order = child.order(self._target, {**self._options, **self._chosen})
+        try:
+            return CaptureProcess(self._name, order)
+        except OSError as error:
+            raise SourceError(f"no capture process can be started: {error.strerror}", help=NO_ROOM) from None
 
     def _records(self, process: CaptureProcess) -> Iterator[frames.Record]:
         decoder, begun, late = frames.Decoder(), False, time.monotonic() + START_SECONDS
@@ -126,7 +135,7 @@ class RemoteSource:
         if isinstance(record, frames.Facts):
             self.facts, self._chosen = _shown(record.facts), record.chosen
         elif isinstance(record, frames.Note):
-            self._log.say(record.level, _line(record.text))
+            self._log.say(record.level, redacted(record.text)[-NOTE_CHARACTERS:])
 
     def _complain(self, errors: bytes) -> None:
         """What libraries print there is for people who look closer; the last of it explains a crash."""
@@ -148,4 +157,12 @@ def _line(text: str) -> str:
 
 def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What a source says may hold an address."""
-    return {name: redacted(value) if isinstance(value, str) else value for name, value in facts.items()}
+    return {name: _clean(value) for name, value in facts.items()}
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    return _shown(value) if isinstance(value, dict) else value

@@ -119,7 +119,7 @@ def _lines(others: Sequence[Finding]) -> Table:
 def _adapter(facts: Mapping[str, Any]) -> str:
     classes = facts.get("classes")
     if classes is None:
-        return str(facts["path"])
+        return str(facts.get("path", "-"))
     more = [f"and {len(classes) - CLASSES} more"] if len(classes) > CLASSES else []
     named = ", ".join([*classes[:CLASSES], *more])
     return f"{facts['path']} ({facts['adapter']}), {len(classes)} classes: {named}; {facts['seconds']:.1f} s"

@@ -79,8 +79,7 @@ def together(
             else:
                 waiting.discard(number)
         for number in sorted(waiting):
-            text = f"no answer within {seconds:.0f} s"
-            yield Finding(steps[number].kind, steps[number].name, error=SourceError(text, reason="timeout", help=STUCK))
+            yield _stuck(steps[number], f"no answer within {seconds:.0f} s")
     finally:
         stop.set()
         farewell = time.monotonic() + farewell_seconds
@@ -92,6 +91,11 @@ def bug(error: Exception, where: str) -> MgcldError:
     """What nobody has foreseen, with its traceback in the log."""
     logger.error("%s broke", where.strip(), exc_info=error)
     return MgcldError(f"{type(error).__name__}: {error}", help="a bug: see the traceback")
+
+
+def _stuck(step: Step, text: str) -> Finding:
+    error = SourceError(text, reason="timeout", help=STUCK) if step.kind == "source" else MgcldError(text, help=STUCK)
+    return Finding(step.kind, step.name, error=error)
 
 
 def _next(found: "queue.SimpleQueue[tuple[int, Finding | None]]") -> tuple[int, Finding | None]:

@@ -88,18 +88,32 @@ class Rough:
         yield from self.hangs()
 
     def starts_another(self) -> Iterator[AudioBlock]:
+        yield from self._with_another(self.plays())
+
+    def _with_another(self, blocks: Iterator[AudioBlock]) -> Iterator[AudioBlock]:
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         self._options["child"] = child.pid
-        yield from self.plays()
+        yield from blocks
 
     def crashes(self) -> Iterator[AudioBlock]:
         yield from steps(2000)
         os.write(2, b"first words\nlast words of rtsp://eve:secret@10.0.0.1/live\n")
         os.kill(os.getpid(), signal.SIGSEGV)
 
+    def leaves_another(self) -> Iterator[AudioBlock]:
+        """Dies, and what it has started holds its standard error open."""
+        yield from self._with_another(steps(2000))
+        os._exit(3)
+
     def breaks(self) -> Iterator[AudioBlock]:
         yield from steps(2000)
-        raise ZeroDivisionError
+        self._break(20)
+
+    def _break(self, deeper: int) -> None:
+        """At the end of a long traceback."""
+        if not deeper:
+            raise ZeroDivisionError
+        self._break(deeper - 1)
 
     def prints(self) -> Iterator[AudioBlock]:
         """What libraries print must not get among the frames."""

@@ -77,6 +77,16 @@ def test_faults_twenty_minutes_apart_do_not_add_up() -> None:
         clock.on(1200)
 
 
+@pytest.mark.parametrize(("reason", "first"), [("auth", 60), ("not_found", 15), ("no_audio", 30), ("codec", 30)])
+def test_a_camera_that_is_back_after_hours_and_still_starting_is_not_taken_for_one_that_never_works(
+    reason: Reason, first: float
+) -> None:
+    clock = HandClock()
+    backoff = Backoff(spread=0, clock=clock)
+    waits(backoff, clock, 100, "unreachable")
+    assert waits(backoff, clock, 2, reason) == [first, 2 * first]
+
+
 @pytest.mark.parametrize(
     ("reason", "first", "most"),
     [("auth", 60, 600), ("not_found", 15, 120), ("no_audio", 30, 300), ("codec", 30, 300), ("absent", 2, 2)],

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from clocks import HandClock
 from sounds import assert_same, block, cut, noise
 
 from mgcld.audio.capture import Capture, windows_of
@@ -106,6 +107,28 @@ class Listener:
                 return list(self.told)
             time.sleep(0.01)
         raise AssertionError([status.state for status in self.told])
+
+
+def test_how_long_the_model_took_to_load_is_no_outage() -> None:
+    clock, told = HandClock(), list[SourceStatus]()
+    capture = Capture(
+        "mic",
+        Script(sound(0.1, endless=True)),
+        sample_rate=16_000,
+        window_seconds=0.5,
+        hop_seconds=0.5,
+        inbox=Inbox(10),
+        on_status=told.append,
+        clock=clock,
+    )
+    clock.on(120)
+    capture.start()
+    deadline = time.monotonic() + 20
+    while capture.status.state != "live" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    capture.stop()
+    assert capture.join(10)
+    assert [(status.state, status.alarm_since_ns) for status in told] == [("connecting", None), ("live", None)]
 
 
 def test_a_live_source_delivers_windows() -> None:

@@ -1,5 +1,6 @@
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from sounds import block, noise
 
 from mgcld.audio.inbox import Inbox
 from mgcld.audio.windows import Windower
-from mgcld.data import Window
+from mgcld.data import Flag, Window
 
 NEVER = threading.Event()
 
@@ -49,6 +50,22 @@ def test_the_newest_wins_and_the_next_window_tells_of_the_drops() -> None:
     put(inbox, "b", 1)
     assert said(inbox.take(9, 0)) == [("a", 4, 0), ("b", 1, 1)]
     assert inbox.dropped("a") == 2
+
+
+@pytest.mark.parametrize(("gaps", "told"), [((5, 7, 0), 12), ((5, None, 0), None), ((0, 0, 3), 3)])
+def test_the_next_window_tells_of_gaps_and_steps_that_were_dropped_with_their_windows(
+    gaps: tuple[int | None, ...], told: int | None
+) -> None:
+    inbox = Inbox(1)
+    for index, gap in enumerate(gaps):
+        flags: frozenset[Flag] = frozenset({"clock_step", "silent"} if not index else ())
+        made = replace(window("a", index), gap_samples=gap, flags=flags)
+        inbox.put(made, wait=False, stop=NEVER)
+    (taken,) = inbox.take(9, 0)
+    assert (taken.dropped_windows, taken.gap_samples, taken.flags) == (2, told, frozenset({"clock_step"}))
+    put(inbox, "a", 3)
+    (taken,) = inbox.take(9, 0)
+    assert (taken.dropped_windows, taken.gap_samples, taken.flags) == (0, 0, frozenset())
 
 
 def test_a_source_that_can_wait_loses_nothing_and_costs_the_others_nothing() -> None:

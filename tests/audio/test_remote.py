@@ -134,6 +134,17 @@ def test_what_a_source_has_started_ends_with_it(rough: RemoteSource) -> None:
     assert is_gone(other)
 
 
+@way("leaves_another")
+def test_a_process_that_dies_is_missed_at_once_whoever_holds_its_pipes(rough: RemoteSource) -> None:
+    heard = rough.blocks()
+    next(block for block in heard if len(block.samples))
+    other, began = rough.facts["child"], time.monotonic()
+    with pytest.raises(SourceError, match="status 3") as caught:
+        list(itertools.takewhile(lambda _: time.monotonic() < began + 20, heard))
+    assert caught.value.reason == "crashed"
+    assert is_gone(other)
+
+
 @way("crashes")
 def test_a_crash_is_told_with_its_last_words(rough: RemoteSource) -> None:
     with pytest.raises(SourceError) as caught:
@@ -164,6 +175,7 @@ def test_a_bug_in_a_source_is_told_and_its_traceback_logged(
     with pytest.raises(SourceError, match="ZeroDivisionError"):
         list(sound(rough))
     assert "Traceback" in caplog.text
+    assert "\nZeroDivisionError" in caplog.text  # its end is what tells
 
 
 @way("prints")
@@ -267,6 +279,25 @@ def test_a_capture_process_is_small_and_imports_nothing_heavy() -> None:
     code = f"import sys, mgcld.audio.child; print([name for name in {heavy} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_no_fact_tells_a_password_however_deep_it_lies() -> None:
+    options = {"tracks": [{"url": "rtsp://eve:secret@10.0.0.1/1", "number": 1}]}
+    source = RemoteSource("mic", "rough:Rough", {"way": "ends", "options": options})
+    list(sound(source))
+    assert source.facts["tracks"] == [{"url": "rtsp://10.0.0.1/1", "number": 1}]
+    source.close()
+
+
+def test_a_process_that_cannot_be_started_leaves_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/at/all")
+    process = psutil.Process()
+    source, before = RemoteSource("mic", "rough:Rough", {"way": "ends"}), process.num_fds()
+    for _ in range(3):
+        with pytest.raises(SourceError, match="no capture process can be started") as caught:
+            list(source.blocks())
+        assert "ulimit" in caught.value.help
+    assert process.num_fds() == before
 
 
 def test_descriptors_are_where_they_were() -> None:

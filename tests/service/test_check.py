@@ -199,6 +199,8 @@ def test_sinks_are_built_and_closed_and_a_bad_one_is_an_error(folder: Path, monk
     assert [findings[name].state for name in sinks] == ["ok", "error", "error", "error"]
     assert "no broker" in str(findings["bad"].error)
     assert "no answer within 3 s" in str(findings["slow"].error)
+    assert findings["slow"].error is not None
+    assert findings["slow"].error.exit_code == 1  # it is no source
     assert findings["none"].error is not None
     assert findings["none"].error.exit_code == 78
 
