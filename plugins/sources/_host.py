@@ -58,10 +58,15 @@ class Host:
         self._authorities = ca_file or _authorities()
 
     @property
+    def verified(self) -> bool:
+        """Whether it must show a certificate that can be trusted."""
+        return self._tls and self._verify
+
+    @property
     def options(self) -> Mapping[str, str]:
         """What FFmpeg has to know of its TLS."""
         known = {"ca_file": str(self._authorities)} if self._authorities else {}
-        return {"tls_verify": "1", **known} if self._verify else {}
+        return {"tls_verify": "1", **known} if self._verify else {"tls_verify": "0"}
 
     def explaining(self, foreign: Reason, timeout: float) -> Callable[[av.FFmpegError, bool], tuple[Reason, str]]:
         """For an opening that begins now: why it cannot be opened, or breaks when something was heard.

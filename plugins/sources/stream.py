@@ -1,5 +1,6 @@
 """Sound that comes over HTTP (Icecast, a playlist of HLS, any file), or through a pipe on standard input."""
 
+import logging
 import os
 import threading
 import time
@@ -49,6 +50,8 @@ HINTS: dict[Reason, str] = {
     "unknown": "try the URL in another player",
 }
 
+logger = logging.getLogger(__name__)
+
 _pipe = threading.Lock()  # a process has one standard input
 
 
@@ -72,7 +75,8 @@ class StreamSource:
 
         `format`, `sample_rate` (Hz) and `channels` (1 where nothing is said) describe raw samples; anything else says
         itself what it is. A pipe may be silent for as long as it likes, anything else for `timeout_seconds`. `verify`:
-        whether the certificate of https:// must be signed by an authority of the system, or of `ca_file` (PEM).
+        whether the certificate of https:// must be signed by an authority of the system, or of `ca_file` (PEM). FFmpeg
+        does so for the address alone, not for what a playlist names: the log warns of that.
 
         Raises:
             ConfigError: that is no address, there is no password where one should be, or the format is half said.
@@ -151,7 +155,11 @@ class StreamSource:
 
     def _open(self, host: Host) -> av.container.InputContainer:
         options = {"protocol_whitelist": PROTOCOLS, **self._known, **host.options}
-        return av.open(host.url, format=self._format, options=options, timeout=(self._timeout, self._timeout))
+        container = av.open(host.url, format=self._format, options=options, timeout=(self._timeout, self._timeout))
+        if host.verified and container.format.name == "hls":
+            # FFmpeg hands its options for TLS on to nothing that a playlist names.
+            logger.warning("%s: a playlist; no certificate is verified where its pieces come from", host.shown)
+        return container
 
     def _heard_in_pipe(self) -> Iterator[AudioBlock]:
         if os.isatty(0):
