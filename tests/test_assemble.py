@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from mgcld_plugins.explainers.template import TemplateExplainer
 
-from mgcld.assemble import build_daemon, build_recogniser, build_trainer, usual_explainer
+from mgcld.assemble import build_daemon, build_recogniser, build_source, build_trainer, usual_explainer
 from mgcld.audio.windows import made_window
 from mgcld.config import Config, Part, load_config, named_part
 from mgcld.demo.sounds import synthesise
@@ -162,6 +162,20 @@ def spooled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         return load_config(path, {})
 
     return config
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"type": "rtsp", "address": "rtsp://user:SECRET@:port/x"},
+        {"type": "rtsp", "url": "rtsp://user:SECRET@h/x", "timeout_seconds": 0},
+    ],
+)
+def test_which_of_many_sources_cannot_be_used_is_told_without_its_address(source: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"^sources\.garden: ") as caught:
+        build_source("garden", Part(**source))
+    assert caught.value.help
+    assert "SECRET" not in str(caught.value) + caught.value.help
 
 
 def test_a_spool_without_a_folder_is_told_before_the_adapter_is_looked_for(spooled: Any) -> None:
