@@ -16,6 +16,13 @@ from . import _address
 from ._credentials import with_credentials
 from ._ffmpeg import reason_of, said
 
+HINTS: dict[Reason, str] = {
+    "auth": "check user and password; in the URL write special characters as %40 (@), %3A (:), %2F (/)",
+    "dns": "the host's name is unknown here: check it, or write its IP address",
+    "not_found": "the server knows no such stream: check the path in the URL",
+    "unreachable": "no way leads to that host: check the network and the address",
+}
+"""What to do, whatever the host serves."""
 PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
 """Where the address names none."""
 LOOK_SECONDS = 2.0
