@@ -4,7 +4,8 @@ import errno
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -26,6 +27,7 @@ HINTS: dict[Reason, str] = {
 PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
 """Where the address names none."""
 LOOK_SECONDS = 2.0
+ANSWER_SECONDS = 1.0
 AUTHORITIES = (Path("/etc/ssl/certs/ca-certificates.crt"), Path("/etc/pki/tls/cert.pem"), Path("/etc/ssl/cert.pem"))
 MOST_CREDENTIALS = 127
 """FFmpeg cuts off what is longer, of the percent-encoded `user:password`."""
@@ -94,13 +96,15 @@ class Host:
 
         return explained
 
-    def answers(self) -> bool:
-        """Whether somebody takes a connection there."""
+    def answers(self, question: bytes) -> bool:
+        """Whether somebody there says anything to that soon."""
         try:
-            socket.create_connection((self._name, self._port), LOOK_SECONDS).close()
+            with self._connected() as connection:
+                connection.settimeout(ANSWER_SECONDS)
+                connection.sendall(question)
+                return bool(connection.recv(1))
         except OSError:
             return False
-        return True
 
     def _looked_into(self, error: av.FFmpegError) -> tuple[Reason, str]:
         """An input/output error may be many things to FFmpeg."""
@@ -121,12 +125,9 @@ class Host:
         """What is wrong with its TLS, asked once more, for FFmpeg does not tell; empty where nothing is."""
         if not self._tls:
             return ""
-        context = ssl.create_default_context(cafile=self._authorities)
-        if not self._verify:
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         try:
-            with socket.create_connection((self._name, self._port), LOOK_SECONDS) as plain:
-                context.wrap_socket(plain, server_hostname=self._name).close()
+            with self._connected():
+                pass
         except ssl.SSLCertVerificationError as error:
             return f"its certificate is not trusted: {error.verify_message}"
         except ssl.SSLError as error:
@@ -134,6 +135,18 @@ class Host:
         except OSError:
             return ""
         return ""
+
+    @contextmanager
+    def _connected(self) -> Iterator[socket.socket]:
+        with socket.create_connection((self._name, self._port), LOOK_SECONDS) as plain:
+            if not self._tls:
+                yield plain
+                return
+            context = ssl.create_default_context(cafile=self._authorities)
+            if not self._verify:
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with context.wrap_socket(plain, server_hostname=self._name) as safe:
+                yield safe
 
 
 def _check_authorities(file: Path) -> None:

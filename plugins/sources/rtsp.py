@@ -18,6 +18,7 @@ from ._reader import Fault, Reader
 SCHEMES = ("rtsp", "rtsps")
 REFUSED = (av.error.HTTPBadRequestError, av.error.HTTPOtherClientError, av.error.HTTPServerError)
 """What a server answers that does not give the sound alone."""
+HELLO = b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"
 HINTS: dict[Reason, str] = {
     **_host.HINTS,
     "codec": "choose AAC, Opus or G.711 in the camera's audio settings",
@@ -108,8 +109,9 @@ class RtspSource:
                     self._settled = self._settled or len(block.samples) > 0
                     yield block
         except Fault as fault:
-            if fault.reason == "timeout" and not self._settled and self._host.answers():
-                self._all_tracks = not self._all_tracks  # some servers say yes and then send nothing
+            if fault.reason == "timeout" and not self._settled and self._host.answers(HELLO):
+                # Some say yes and then send nothing. One that says nothing at all only starts, or hangs.
+                self._all_tracks = not self._all_tracks
             text = f"{self._host.shown}: {fault}"
             raise SourceError(text, reason=fault.reason, help=HINTS.get(fault.reason, "")) from None
 
