@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -129,13 +130,24 @@ def build_source(name: str, part: Part) -> Openable:
     if address is not None:
         if not hasattr(constructor, "from_address"):
             raise ConfigError(f"sources.{name}: {part.type} takes no address", help="write its options as a mapping")
-        options = {**constructor.from_address(address), **options}
+        with _told_where(f"sources.{name}"):
+            options = {**constructor.from_address(address), **options}
     checked = options_of(constructor, options, where=f"sources.{name}", base=part.base)
-    source: Openable = constructor(**checked)  # so that what it does not take is told now, not in its process
+    with _told_where(f"sources.{name}"):  # what it does not take is told now, not in its process
+        source: Openable = constructor(**checked)
     if not source.live:
         return source
     patience = source.patience_seconds if isinstance(source, Patient) else 0.0
     return RemoteSource(name, registry.target("source", part.type), checked, patience)
+
+
+@contextmanager
+def _told_where(where: str) -> Iterator[None]:
+    """Which of many cannot be used: what a part says of an address does not hold it, as it may hold a password."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}", help=error.help) from error
 
 
 def build_encoder(part: Part) -> Encoder:
@@ -250,8 +262,9 @@ def _spools(wish: SpoolConfig | None, sources: Sequence[str]) -> dict[str, Spool
         return {}
     folder = _spool_folder(wish)
     spools = {name: Spool(folder / name, max_bytes=round(wish.max_megabytes * 1e6)) for name in sources}
-    for left in sorted({path.name for path in folder.glob("*/")} - spools.keys()):
-        logger.warning("%s: it is no live source any more, but its sound is still in %s: delete it", left, folder)
+    for left in sorted({path.parent.name for path in folder.glob("*/*.segment")} - spools.keys()):
+        text = "%s: it is no live source any more, but its sound is still there: delete %s"
+        logger.warning(text, left, folder / left)
     return spools
 
 

@@ -8,7 +8,8 @@ import pytest
 import soundfile
 from mgcld_plugins.explainers.template import TemplateExplainer
 
-from mgcld.assemble import build_daemon, build_recogniser, build_trainer, usual_explainer
+from mgcld.assemble import build_daemon, build_recogniser, build_source, build_trainer, usual_explainer
+from mgcld.audio.spool import Spool
 from mgcld.audio.windows import made_window
 from mgcld.config import Config, Part, load_config, named_part
 from mgcld.demo.sounds import synthesise
@@ -164,6 +165,20 @@ def spooled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return config
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"type": "rtsp", "address": "rtsp://user:SECRET@:port/x"},
+        {"type": "rtsp", "url": "rtsp://user:SECRET@h/x", "timeout_seconds": 0},
+    ],
+)
+def test_which_of_many_sources_cannot_be_used_is_told_without_its_address(source: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"^sources\.garden: ") as caught:
+        build_source("garden", Part(**source))
+    assert caught.value.help
+    assert "SECRET" not in str(caught.value) + caught.value.help
+
+
 def test_a_spool_without_a_folder_is_told_before_the_adapter_is_looked_for(spooled: Any) -> None:
     with pytest.raises(ConfigError, match="no folder") as told:
         build_daemon(spooled("{}"), views={})
@@ -173,11 +188,15 @@ def test_a_spool_without_a_folder_is_told_before_the_adapter_is_looked_for(spool
 def test_live_sources_are_spooled_where_the_file_says(
     spooled: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "sub" / "here" / "gone").mkdir(parents=True)
+    for name in ("gone", "lost+found"):
+        (tmp_path / "sub" / "here" / name).mkdir(parents=True)
+    with Spool(tmp_path / "sub" / "here" / "gone", max_bytes=1 << 20) as spool:
+        spool.append(b"sound")
     with pytest.raises(CheckpointError):
         build_daemon(spooled("{folder: here}"), views={})
-    assert {path.name for path in (tmp_path / "sub" / "here").iterdir()} == {"room", "gone"}
+    assert {path.name for path in (tmp_path / "sub" / "here").iterdir()} == {"room", "gone", "lost+found"}
     assert "gone: it is no live source any more" in caplog.text
+    assert "lost+found" not in caplog.text
 
 
 def test_a_service_spools_in_its_state_directory(spooled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

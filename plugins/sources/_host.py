@@ -4,7 +4,8 @@ import errno
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -16,9 +17,17 @@ from . import _address
 from ._credentials import with_credentials
 from ._ffmpeg import reason_of, said
 
+HINTS: dict[Reason, str] = {
+    "auth": "check user and password; in the URL write special characters as %40 (@), %3A (:), %2F (/)",
+    "dns": "the host's name is unknown here: check it, or write its IP address",
+    "not_found": "the server knows no such stream: check the path in the URL",
+    "unreachable": "no way leads to that host: check the network and the address",
+}
+"""What to do, whatever the host serves."""
 PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
 """Where the address names none."""
 LOOK_SECONDS = 2.0
+ANSWER_SECONDS = 1.0
 AUTHORITIES = (Path("/etc/ssl/certs/ca-certificates.crt"), Path("/etc/pki/tls/cert.pem"), Path("/etc/ssl/cert.pem"))
 MOST_CREDENTIALS = 127
 """FFmpeg cuts off what is longer, of the percent-encoded `user:password`."""
@@ -58,10 +67,15 @@ class Host:
         self._authorities = ca_file or _authorities()
 
     @property
+    def verified(self) -> bool:
+        """Whether it must show a certificate that can be trusted."""
+        return self._tls and self._verify
+
+    @property
     def options(self) -> Mapping[str, str]:
         """What FFmpeg has to know of its TLS."""
         known = {"ca_file": str(self._authorities)} if self._authorities else {}
-        return {"tls_verify": "1", **known} if self._verify else {}
+        return {"tls_verify": "1", **known} if self._verify else {"tls_verify": "0"}
 
     def explaining(self, foreign: Reason, timeout: float) -> Callable[[av.FFmpegError, bool], tuple[Reason, str]]:
         """For an opening that begins now: why it cannot be opened, or breaks when something was heard.
@@ -82,13 +96,15 @@ class Host:
 
         return explained
 
-    def answers(self) -> bool:
-        """Whether somebody takes a connection there."""
+    def answers(self, question: bytes) -> bool:
+        """Whether somebody there says anything to that soon."""
         try:
-            socket.create_connection((self._name, self._port), LOOK_SECONDS).close()
+            with self._connected() as connection:
+                connection.settimeout(ANSWER_SECONDS)
+                connection.sendall(question)
+                return bool(connection.recv(1))
         except OSError:
             return False
-        return True
 
     def _looked_into(self, error: av.FFmpegError) -> tuple[Reason, str]:
         """An input/output error may be many things to FFmpeg."""
@@ -109,12 +125,9 @@ class Host:
         """What is wrong with its TLS, asked once more, for FFmpeg does not tell; empty where nothing is."""
         if not self._tls:
             return ""
-        context = ssl.create_default_context(cafile=self._authorities)
-        if not self._verify:
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         try:
-            with socket.create_connection((self._name, self._port), LOOK_SECONDS) as plain:
-                context.wrap_socket(plain, server_hostname=self._name).close()
+            with self._connected():
+                pass
         except ssl.SSLCertVerificationError as error:
             return f"its certificate is not trusted: {error.verify_message}"
         except ssl.SSLError as error:
@@ -122,6 +135,18 @@ class Host:
         except OSError:
             return ""
         return ""
+
+    @contextmanager
+    def _connected(self) -> Iterator[socket.socket]:
+        with socket.create_connection((self._name, self._port), LOOK_SECONDS) as plain:
+            if not self._tls:
+                yield plain
+                return
+            context = ssl.create_default_context(cafile=self._authorities)
+            if not self._verify:
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with context.wrap_socket(plain, server_hostname=self._name) as safe:
+                yield safe
 
 
 def _check_authorities(file: Path) -> None:

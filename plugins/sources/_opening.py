@@ -8,14 +8,36 @@ from typing import Any
 import numpy as np
 
 from mgcld.data import AudioBlock
+from mgcld.errors import ConfigError
 
 from ._ffmpeg import mono, position
 from ._reader import Fault, Heard, Reader
 from ._sender import SenderClock
 from ._timeline import Timeline
 
+USUAL_SECONDS = 10.0
+MOST_SECONDS = 600.0
+"""Who waits for longer never notices that it is over."""
+ANALYSIS_US = 1_000_000
+"""FFmpeg looks at so much of it (microseconds): a live playlist has little, and no picture shall hold up its sound."""
 UNSTAMPED = {"vorbis"}
 """FFmpeg stamps these wrongly where long and short blocks meet; they come only over what loses nothing."""
+
+
+def checked_wait(seconds: float) -> float:
+    """For so long may nothing come.
+
+    Raises:
+        ConfigError: that is no time, or too long.
+    """
+    if not 0 < seconds <= MOST_SECONDS:
+        raise ConfigError(f"timeout_seconds cannot be {seconds}", help="10 is a good value")
+    return seconds
+
+
+def patience(wait_seconds: float) -> float:
+    """Who waits for longer than most gets the time from the supervisor, too; 0 where nobody has to know."""
+    return wait_seconds if wait_seconds > USUAL_SECONDS else 0.0
 
 
 class Opening:

@@ -8,32 +8,26 @@ from typing import Any, Literal
 import av
 
 from mgcld.data import AudioBlock
-from mgcld.errors import ConfigError, Reason, SourceError
+from mgcld.errors import Reason, SourceError
 
-from . import _address
+from . import _address, _host
 from ._host import Host
-from ._opening import Opening
+from ._opening import ANALYSIS_US, USUAL_SECONDS, Opening, checked_wait, patience
 from ._reader import Fault, Reader
 
 SCHEMES = ("rtsp", "rtsps")
 REFUSED = (av.error.HTTPBadRequestError, av.error.HTTPOtherClientError, av.error.HTTPServerError)
 """What a server answers that does not give the sound alone."""
-ANALYSIS_US = 1_000_000
-"""A picture that does not come must not hold up the sound for longer."""
-MOST_SECONDS = 600.0
-USUAL_SECONDS = 10.0
+HELLO = b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"
 HINTS: dict[Reason, str] = {
-    "auth": "check user and password; in the URL write special characters as %40 (@), %3A (:), %2F (/)",
+    **_host.HINTS,
     "codec": "choose AAC, Opus or G.711 in the camera's audio settings",
     "decode": "choose AAC, Opus or G.711 in the camera's audio settings",
-    "dns": "the host's name is unknown here: check it, or write its IP address",
     "ended": "the other side closed the stream: it restarts, or serves no more viewers",
     "no_audio": "turn on the microphone in the camera's settings",
-    "not_found": "the server knows no such stream: check the path in the URL",
     "refused": "nothing serves RTSP there now, or not in this way: check address, port and transport, and the camera",
     "timeout": "check power and network, or try the other transport (tcp, udp)",
     "tls": "name the camera's certificate with ca_file, or set verify to false where you trust the network",
-    "unreachable": "no way leads to that host: check the network and the address",
     "unknown": "this may be no RTSP server: try the URL in another player",
 }
 
@@ -62,8 +56,6 @@ class RtspSource:
         Raises:
             ConfigError: that is no RTSP address, there is no password where one should be, or no time to wait.
         """
-        if not 0 < timeout_seconds <= MOST_SECONDS:
-            raise ConfigError(f"timeout_seconds cannot be {timeout_seconds}", help="10 is a good value")
         self._host = Host(
             url,
             SCHEMES,
@@ -73,7 +65,7 @@ class RtspSource:
             verify=verify,
             ca_file=ca_file,
         )
-        self._timeout = timeout_seconds
+        self._timeout = checked_wait(timeout_seconds)
         self._transport = transport
         self._all_tracks = False
         self._settled = False  # whether the server has given sound in this way
@@ -92,7 +84,7 @@ class RtspSource:
     @property
     def patience_seconds(self) -> float:
         """Who asks for more time than most gets it from the supervisor, too."""
-        return self._timeout if self._timeout > USUAL_SECONDS else 0.0
+        return patience(self._timeout)
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -117,8 +109,9 @@ class RtspSource:
                     self._settled = self._settled or len(block.samples) > 0
                     yield block
         except Fault as fault:
-            if fault.reason == "timeout" and not self._settled and self._host.answers():
-                self._all_tracks = not self._all_tracks  # some servers say yes and then send nothing
+            if fault.reason == "timeout" and not self._settled and self._host.answers(HELLO):
+                # Some say yes and then send nothing. One that says nothing at all only starts, or hangs.
+                self._all_tracks = not self._all_tracks
             text = f"{self._host.shown}: {fault}"
             raise SourceError(text, reason=fault.reason, help=HINTS.get(fault.reason, "")) from None
 

@@ -1,5 +1,6 @@
 """Sound that comes over HTTP (Icecast, a playlist of HLS, any file), or through a pipe on standard input."""
 
+import logging
 import os
 import threading
 import time
@@ -15,10 +16,10 @@ import av
 from mgcld.data import AudioBlock, nanoseconds
 from mgcld.errors import ConfigError, Reason, SourceError
 
-from . import _address
+from . import _address, _host
 from ._ffmpeg import reason_of, said
 from ._host import Host
-from ._opening import Opening
+from ._opening import ANALYSIS_US, USUAL_SECONDS, Opening, checked_wait, patience
 from ._pace import paced
 from ._raw import Format, raw_options
 from ._reader import Fault, Reader
@@ -29,25 +30,20 @@ PROTOCOLS = "http,https,tcp,tls,crypto"
 """All that a playlist may name: never a file of this machine."""
 FORMATS = "aac,adts,aiff,amr,asf,au,caf,flac,flv,hls,matroska,mov,mp3,mpegts,ogg,w64,wav"
 """Of these only `hls` names other addresses."""
-ANALYSIS_US = 1_000_000
-"""A live playlist has no more than a few seconds to look at."""
-MOST_SECONDS = 600.0
-USUAL_SECONDS = 10.0
 HINTS: dict[Reason, str] = {
+    **_host.HINTS,
     "absent": "pipe sound into it: arecord -f S16_LE -r 16000 | mgcld run --source 'name=-' ...",
-    "auth": "check user and password; in the URL write special characters as %40 (@), %3A (:), %2F (/)",
     "codec": "give the address of the sound itself or of its playlist, not of a page; raw samples need format",
     "decode": "give another stream, or tell who runs it",
-    "dns": "the host's name is unknown here: check it, or write its IP address",
     "ended": "the other side closed the stream: it is over, or the server restarts",
     "no_audio": "give a stream with sound",
-    "not_found": "the server knows no such stream: check the path in the URL",
     "refused": "the server does not serve it now: check address and port, or another program reads this pipe",
     "timeout": "check the network, and whether the stream plays elsewhere",
     "tls": "name the authority's certificate with ca_file, or set verify to false where you trust the network",
-    "unreachable": "no way leads to that host: check the network and the address",
     "unknown": "try the URL in another player",
 }
+
+logger = logging.getLogger(__name__)
 
 _pipe = threading.Lock()  # a process has one standard input
 
@@ -72,16 +68,15 @@ class StreamSource:
 
         `format`, `sample_rate` (Hz) and `channels` (1 where nothing is said) describe raw samples; anything else says
         itself what it is. A pipe may be silent for as long as it likes, anything else for `timeout_seconds`. `verify`:
-        whether the certificate of https:// must be signed by an authority of the system, or of `ca_file` (PEM).
+        whether the certificate of https:// must be signed by an authority of the system, or of `ca_file` (PEM). FFmpeg
+        does so for the address alone, not for what a playlist names: the log warns of that.
 
         Raises:
             ConfigError: that is no address, there is no password where one should be, or the format is half said.
         """
-        if not 0 < timeout_seconds <= MOST_SECONDS:
-            raise ConfigError(f"timeout_seconds cannot be {timeout_seconds}", help="10 is a good value")
         self._format = format
         self._raw = raw_options(format, sample_rate, channels)
-        self._timeout = timeout_seconds
+        self._timeout = checked_wait(timeout_seconds)
         self._opening: Opening | None = None
         self._host: Host | None = None
         if url == PIPE and any((user, password_file, password_env, ca_file)):
@@ -123,7 +118,7 @@ class StreamSource:
     @property
     def patience_seconds(self) -> float:
         """Who asks for more time than most gets it from the supervisor, too."""
-        return self._timeout if self._timeout > USUAL_SECONDS else 0.0
+        return patience(self._timeout)
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -151,7 +146,11 @@ class StreamSource:
 
     def _open(self, host: Host) -> av.container.InputContainer:
         options = {"protocol_whitelist": PROTOCOLS, **self._known, **host.options}
-        return av.open(host.url, format=self._format, options=options, timeout=(self._timeout, self._timeout))
+        container = av.open(host.url, format=self._format, options=options, timeout=(self._timeout, self._timeout))
+        if host.verified and container.format.name == "hls":
+            # FFmpeg hands its options for TLS on to nothing that a playlist names.
+            logger.warning("%s: a playlist; no certificate is verified where its pieces come from", host.shown)
+        return container
 
     def _heard_in_pipe(self) -> Iterator[AudioBlock]:
         if os.isatty(0):

@@ -215,6 +215,36 @@ def test_sound_that_no_window_was_made_of_is_given_up_with_its_opening(tmp_path:
         life.until_backlog(0, 0)
 
 
+@pytest.mark.parametrize("by", ["end", "gap"])
+def test_the_last_windows_of_a_stretch_are_kept_though_the_others_go_out_while_they_are_made(
+    tmp_path: Path, by: str
+) -> None:
+    sound, later = block(noise(RATE), RATE), block(noise(RATE, 1), RATE, first=9 * RATE)
+    first, last = undisturbed([block(noise(2 * RATE), RATE)], seconds=1, hop=1)
+    places: list[Amount] = []
+
+    def make_last(_: AudioBlock | None = None) -> list[Window]:
+        kept.sent(first)
+        places.append(spool.begin)
+        return [last]
+
+    def make(of: AudioBlock) -> list[Window]:
+        return make_last() if of.first_sample else [first]
+
+    spool, stop = Spool(tmp_path / "mic", max_bytes=1 << 20), threading.Event()
+    kept = drain.Drain("mic", spool, hop_samples=RATE // 2, cut=make, flush=make_last, send=lambda _: None, stop=stop)
+    kept.keep(sound)
+    kept.keep(later) if by == "gap" else kept.end_opening()
+    thread = threading.Thread(target=kept.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not places and time.monotonic() < deadline:
+        time.sleep(0.01)
+    stop.set()
+    thread.join(10)
+    assert places == [Amount()]
+
+
 def test_what_no_window_fits_into_does_not_fill_the_spool(tmp_path: Path) -> None:
     with Life(tmp_path) as life:
         for index in range(20):

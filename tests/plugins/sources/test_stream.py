@@ -171,6 +171,24 @@ def test_the_certificate_of_a_server_is_verified_unless_told_otherwise(tmp_path:
             )  # type: ignore[arg-type]
 
 
+@pytest.mark.system("openssl")
+def test_that_the_pieces_of_a_playlist_are_not_verified_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours = certificate(tmp_path)
+    with radio() as server:
+        server.socket = server_context(ours).wrap_socket(server.socket, server_side=True)
+        server.segments = segments(tone(1000, 3, RATE), RATE, tmp_path)
+        server.files["sound"] = recording(SECOND, RATE, "WAV")
+        address = server.address.replace("http", "https")
+        for name, told in (("sound", 0), ("live.m3u8", 1)):
+            next(heard(StreamSource(f"{address}/{name}?token=SECRET", ca_file=ours.public)))
+            assert caplog.text.count("no certificate is verified") == told
+        next(heard(StreamSource(f"{address}/live.m3u8", verify=False)))
+    assert caplog.text.count("no certificate is verified") == 1
+    assert "SECRET" not in caplog.text
+
+
 def test_user_and_password_reach_the_server_and_nobody_else(
     server: Radio, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
