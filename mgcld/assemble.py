@@ -251,7 +251,7 @@ def _spools(wish: SpoolConfig | None, sources: Sequence[str]) -> dict[str, Spool
     folder = _spool_folder(wish)
     spools = {name: Spool(folder / name, max_bytes=round(wish.max_megabytes * 1e6)) for name in sources}
     for left in sorted({path.name for path in folder.glob("*/")} - spools.keys()):
-        logger.warning("%s: it is no live source any more, but its sound is still in %s: delete it", left, folder)
+        logger.warning("%s: it is no live source any more; delete its folder in the spool: %s", left, folder / left)
     return spools
 
 

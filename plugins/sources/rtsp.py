@@ -32,7 +32,8 @@ HINTS: dict[Reason, str] = {
     "not_found": "the server knows no such stream: check the path in the URL",
     "refused": "nothing serves RTSP there now, or not in this way: check address, port and transport, and the camera",
     "timeout": "check power and network, or try the other transport (tcp, udp)",
-    "tls": "name the camera's certificate with ca_file, or set verify to false where you trust the network",
+    "tls": "name the camera's certificate with ca_file, or set verify to false where you trust the network; "
+    "where the port speaks no TLS (WRONG_VERSION_NUMBER) write rtsp for rtsps",
     "unreachable": "no way leads to that host: check the network and the address",
     "unknown": "this may be no RTSP server: try the URL in another player",
 }

@@ -44,7 +44,8 @@ HINTS: dict[Reason, str] = {
     "not_found": "the server knows no such stream: check the path in the URL",
     "refused": "the server does not serve it now: check address and port, or another program reads this pipe",
     "timeout": "check the network, and whether the stream plays elsewhere",
-    "tls": "name the authority's certificate with ca_file, or set verify to false where you trust the network",
+    "tls": "name the authority's certificate with ca_file, or set verify to false where you trust the network; "
+    "where the port speaks no TLS (WRONG_VERSION_NUMBER) write http for https",
     "unreachable": "no way leads to that host: check the network and the address",
     "unknown": "try the URL in another player",
 }
