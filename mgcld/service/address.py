@@ -25,14 +25,14 @@ def bindable(endpoint: str, *, insecure: bool) -> str:
     tcp = TCP.fullmatch(endpoint)
     if tcp is None or int(tcp["port"].replace("*", "0")) > 65535:
         raise PublishError(
-            f"cannot publish on {endpoint!r}: no such kind of address", help="write tcp://127.0.0.1:PORT or ipc://PATH"
+            f"cannot publish on {endpoint!r}: no such kind of address", help="write tcp://127.0.0.1:5765 or ipc://PATH"
         )
     if tcp["host"] == "localhost":
         return f"tcp://127.0.0.1:{tcp['port']}"  # ZeroMQ binds numbers only
     if not insecure and not is_loopback(tcp["host"]):
         raise PublishError(
             f"will not publish on {endpoint}: other machines could listen",
-            help="use tcp://127.0.0.1:PORT or ipc://PATH, or allow it with publish.insecure: true",
+            help="use tcp://127.0.0.1:5765 or ipc://PATH, or allow it with publish.insecure: true",
         )
     return endpoint
 

@@ -128,7 +128,7 @@ def _slow(plan: ModelPlan, facts: Mapping[str, Any] | None) -> Iterator[str]:
     if facts is not None and facts["busy"] > 1:
         yield (
             f"{plan.sources} sources, each heard every {plan.hop_seconds:g} s, may be more than this machine can hear: "
-            "windows would be dropped; make hop_seconds longer, or take a faster encoder or device"
+            "windows would be dropped (with a spool: late); make hop_seconds longer, or take a faster encoder or device"
         )
 
 

@@ -231,4 +231,4 @@ def _forget(endpoint: str) -> None:
 def _help(error: Exception) -> str:
     if isinstance(error, zmq.ZMQError) and error.errno == zmq.EADDRINUSE:
         return "another program, or another mgcld, has this address: see `ss -ltnp`, or choose another endpoint"
-    return "write tcp://127.0.0.1:PORT or ipc://PATH in a folder that exists"
+    return "write tcp://127.0.0.1:5765 or ipc://PATH in a folder that exists"

@@ -11,7 +11,7 @@ def checked(url: str, *schemes: str) -> SplitResult:
     Raises:
         ConfigError: another scheme, no host, no valid port, or a user or password that hides where the host begins.
     """
-    wanted = " or ".join(f"{scheme}://[user:password@]host[:port]/path" for scheme in schemes)
+    wanted = " or ".join(f"{scheme}://HOST/PATH" for scheme in schemes)
     try:
         parts = urlsplit(url)
         valid = parts.scheme in schemes and bool(parts.hostname) and (parts.port or 1) > 0
@@ -19,7 +19,7 @@ def checked(url: str, *schemes: str) -> SplitResult:
     except ValueError:
         valid = False
     if not valid:
-        raise ConfigError("the address is not understood", help=f"write {wanted}, special characters as %40 and so on")
+        raise ConfigError("the address is not understood", help=f"write {wanted}, in a password %40 for @, %2F for /")
     if "@" in url.partition("://")[2].removeprefix(parts.netloc):
         raise ConfigError(
             "the address has an '@' behind its host",

@@ -27,7 +27,8 @@ HINTS: dict[Reason, str] = {
     "no_audio": "turn on the microphone in the camera's settings",
     "refused": "nothing serves RTSP there now, or not in this way: check address, port and transport, and the camera",
     "timeout": "check power and network, or try the other transport (tcp, udp)",
-    "tls": "name the camera's certificate with ca_file, or set verify to false where you trust the network",
+    "tls": "name the camera's certificate with ca_file, or set verify to false where you trust the network; "
+    "where the port speaks no TLS (WRONG_VERSION_NUMBER) write rtsp for rtsps",
     "unknown": "this may be no RTSP server: try the URL in another player",
 }
 

@@ -39,7 +39,8 @@ HINTS: dict[Reason, str] = {
     "no_audio": "give a stream with sound",
     "refused": "the server does not serve it now: check address and port, or another program reads this pipe",
     "timeout": "check the network, and whether the stream plays elsewhere",
-    "tls": "name the authority's certificate with ca_file, or set verify to false where you trust the network",
+    "tls": "name the authority's certificate with ca_file, or set verify to false where you trust the network; "
+    "where the port speaks no TLS (WRONG_VERSION_NUMBER) write http for https",
     "unknown": "try the URL in another player",
 }
 
