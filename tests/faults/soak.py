@@ -210,6 +210,7 @@ def options() -> argparse.Namespace:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the daemon ends with us
     chosen = options()
     names = [f"source{number}" for number in range(chosen.sources)]
     with tempfile.TemporaryDirectory() as temporary:
