@@ -1,8 +1,11 @@
 """Work that is cut into pieces, in as many processes as are asked for."""
 
 import contextlib
+import ctypes
 import multiprocessing
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +17,8 @@ from threadpoolctl import threadpool_limits
 from mgcld.errors import DataSetError
 
 Result = TypeVar("Result")
+
+PR_SET_PDEATHSIG = 1
 
 _inherited: Callable[[int], Any] | None = None
 """What the processes do: they are forked, so that no features have to be sent to them."""
@@ -34,9 +39,10 @@ def spread(piece: Callable[[int], Result], pieces: int, jobs: int) -> Iterator[I
         if jobs == 1 or pieces <= 1:
             yield map(_one, range(pieces))
             return
-        pool = ProcessPoolExecutor(min(jobs, pieces), multiprocessing.get_context("fork"), _begin)
+        pool = ProcessPoolExecutor(min(jobs, pieces), multiprocessing.get_context("fork"), _begin, (os.getpid(),))
         try:
-            futures = [pool.submit(_one, index) for index in range(pieces)]
+            with _undisturbed():
+                futures = [pool.submit(_one, index) for index in range(pieces)]
             yield _finished(futures)
             pool.shutdown()
         except BaseException:
@@ -54,9 +60,23 @@ def _one(index: int) -> tuple[int, Any]:
         return index, _inherited(index)
 
 
-def _begin() -> None:
-    """In a new process: the parent alone hears Ctrl-C, and no thread of torch's came along."""
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C waits: between the start of a process and its being known to the pool it would leave it behind."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin(parent: int) -> None:
+    """In a new process: the parent alone hears Ctrl-C, its end is ours, and no thread of torch's came along."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
     torch.set_num_threads(1)
 
 

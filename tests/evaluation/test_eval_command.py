@@ -142,7 +142,8 @@ def test_after_a_kill_it_goes_on_where_it_was(many: Path, tmp_path: Path, how: s
     assert {path: after[path] for path in kept} == kept, "nothing was heard twice"
 
 
-def test_ctrl_c_ends_the_processes_too(classes: Path, cache: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+def test_its_end_ends_the_processes_too(classes: Path, cache: Path, how: signal.Signals) -> None:
     wish = ("eval", classes, "--ways", 4, "--shots", 3, "--episodes", 5000, "--jobs", 2, "--cache", cache)
     with mgcld_child(*wish) as child:
         children = Path(f"/proc/{child.process.pid}/task/{child.process.pid}/children")
@@ -150,8 +151,8 @@ def test_ctrl_c_ends_the_processes_too(classes: Path, cache: Path) -> None:
         while len(found := children.read_text().split()) < 2:
             assert time.monotonic() < deadline, child.errors
             time.sleep(0.05)
-        child.process.send_signal(signal.SIGINT)
-        assert child.wait() == 130
+        child.process.send_signal(how)
+        assert child.wait() == (-signal.SIGKILL if how == signal.SIGKILL else 130)
         assert "Traceback" not in child.errors
         deadline = time.monotonic() + 10
         while any(Path(f"/proc/{pid}").exists() for pid in found):

@@ -48,6 +48,6 @@ def rows_of(session: pytest.Session) -> list[str]:
     return [
         item.callspec.params["row"]
         for item in session.items
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and "row" in item.callspec.params
+        if isinstance(item, pytest.Function) and {"matrix", "row"} <= {*item.fixturenames} and hasattr(item, "callspec")
         if not any(item.iter_markers("skip"))
     ]
