@@ -11,6 +11,7 @@ from servers.rude_rtsp import Peer
 from stage import RECOVERY_PROMISE, SLOW_PROMISE, STALL_PROMISE, Result, Stage
 
 from mgcld.audio.troubles import SILENT
+from mgcld.data import Window
 
 
 def lasting_fault(
@@ -157,20 +158,27 @@ def refused(folder: Path) -> Result:
         return stage.result
 
 
+def is_whistled(window: Window) -> bool:
+    """The tone of the signal, whatever a codec has made of the rest."""
+    return loudest(window) == 1000
+
+
 @row(30)
 def other_codec_and_rate(folder: Path) -> Result:
     """Codec and rate change on reconnect."""
+    openings = (("L16", 8000), ("L16", 48_000), ("PCMA", 8000), ("OPUS", 48_000))
+    checks = [exact, *(Resampled(rate) if codec == "L16" else is_whistled for codec, rate in openings)]
     with DistantPeer(f"rate={RATE}") as peer, Stage(folder, RTSP, {"url": url(peer.port)}) as stage:
+        stage.difficult.check = lambda window: checks[window.epoch](window)
         stage.steady()
-        for number, (codec, rate) in enumerate((("L16", 8000), ("L16", 48_000), ("PCMA", 8000), ("OPUS", 48_000))):
-            stage.difficult.check = Resampled(rate) if codec == "L16" else lambda window: loudest(window) == 1000
+        for epoch, (codec, rate) in enumerate(openings, start=1):
             stage.breaks()
             peer.do(f"codec={codec}", f"rate={rate}", "end")
             stage.detects("ended", within=2)
             stage.recovers()
             stage.windows(stage.difficult, 3)
-            assert stage.difficult.epoch == number + 1
-            assert loudest(stage.difficult.newest) == 1000
+            assert stage.difficult.epoch == epoch
+            assert stage.difficult.newest is not None and is_whistled(stage.difficult.newest)
         stage.ends_well()
         return stage.result
 
@@ -190,6 +198,7 @@ def digital_zeros(folder: Path) -> Result:
         stage.mends()
         stage.until(lambda: stage.difficult.status.hint is None)
         stage.result.back = stage.age - stage.result.outage
+        stage.windows(stage.difficult, 2)  # the one in which the zeros end
         stage.difficult.check = exact
         stage.ends_well()
         assert stage.difficult.status.state == "live"
