@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from matrix import Matrix, table
+from matrix import Matrix
 from row import ROWS
+from tabling import table
 
 TABLE = "MGCLD_FAULT_TABLE"
 """A file, if this is set, that the table is written to."""

@@ -18,6 +18,7 @@ if __name__ == "__main__":
 
 from playbill import Row
 from stage import Result
+from tabling import table
 
 HERE = Path(__file__).parent
 AT_ONCE = 5
@@ -119,38 +120,6 @@ def _read(row: Row, output: bytes, log: str) -> tuple[Result, str]:
         return Result(row.name, row.title, failure=f"it ended without a result:\n{log[-2000:]}"), log
     told = json.loads(lines[-1])
     return Result(**{field.name: told[field.name] for field in fields(Result)}), log
-
-
-HEAD = ("fault", "noticed after", "sound back after", "sound lost", "windows lost", "reason")
-
-
-def table(results: Iterable[Result]) -> str:
-    """Markdown: of each fault how soon it was noticed, how soon after its end sound came again, and what was lost."""
-    rows = [HEAD, tuple("---" for _ in HEAD), *(_cells(result) for result in results)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows) + "\n"
-
-
-def _cells(result: Result) -> tuple[str, ...]:
-    if result.failure is not None:
-        return (result.title, "FAILED", "", "", "", "")
-    return (
-        result.title,
-        _seconds(result.detected),
-        _seconds(result.back),
-        _seconds(result.silence or None),
-        str(result.lost),
-        _why(result) or "-",
-    )
-
-
-def _why(result: Result) -> str:
-    reasons = ", ".join(f"`{reason}`" for reason in result.reasons)
-    alarm = f"alarm after {_seconds(result.alarm)}" if result.alarm is not None else ""
-    return "; ".join(part for part in (reasons, alarm, result.note) if part)
-
-
-def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f} s"
 
 
 def main(*names: str) -> int:

@@ -1,39 +1,17 @@
 """Faults of a camera and of the way to it."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from expected import RATE, Check, Resampled, exact, exact_or_zero, loudest, pure_tone
+from cameras import RTSP, DistantPeer, camera, real_camera, url
+from expected import RATE, Resampled, exact, exact_or_zero, loudest
 from playbill import row
 from servers.rude_rtsp import Peer
 from stage import RECOVERY_PROMISE, SLOW_PROMISE, STALL_PROMISE, Result, Stage
 
 from mgcld.audio.troubles import SILENT
-from mgcld.registry import target
-
-RTSP = target("source", "rtsp")
-SERVERS = Path(__file__).parents[1] / "servers"
-SERVER, RUDE = SERVERS / "rtsp.py", SERVERS / "rude_rtsp.py"
-
-
-def url(port: int, path: str = "live", host: str = "127.0.0.1") -> str:
-    """With a password that nobody may ever read."""
-    return f"rtsp://eve:secret@{host}:{port}/{path}"
-
-
-@contextmanager
-def camera(folder: Path, *commands: str, check: Check = exact) -> Iterator[tuple[Peer, Stage]]:
-    """A peer that plays the known signal, and who listens to it."""
-    with Peer() as peer:
-        peer.do(f"rate={RATE}", *commands)
-        with Stage(folder, RTSP, {"url": url(peer.port)}, check) as stage:
-            yield peer, stage
+from mgcld.data import Window
 
 
 def lasting_fault(
@@ -180,43 +158,27 @@ def refused(folder: Path) -> Result:
         return stage.result
 
 
-class DistantPeer:
-    """The same in a process of its own: its encoders must not count as our memory."""
-
-    def __init__(self, *commands: str) -> None:
-        command = [sys.executable, str(RUDE), "0", *commands]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
-
-    def do(self, *commands: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.writelines(f"{command}\n" for command in commands)
-        self._process.stdin.flush()
-
-    def __enter__(self) -> "DistantPeer":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        with self._process:
-            self._process.wait(10)
+def is_whistled(window: Window) -> bool:
+    """The tone of the signal, whatever a codec has made of the rest."""
+    return loudest(window) == 1000
 
 
 @row(30)
 def other_codec_and_rate(folder: Path) -> Result:
     """Codec and rate change on reconnect."""
+    openings = (("L16", 8000), ("L16", 48_000), ("PCMA", 8000), ("OPUS", 48_000))
+    checks = [exact, *(Resampled(rate) if codec == "L16" else is_whistled for codec, rate in openings)]
     with DistantPeer(f"rate={RATE}") as peer, Stage(folder, RTSP, {"url": url(peer.port)}) as stage:
+        stage.difficult.check = lambda window: checks[window.epoch](window)
         stage.steady()
-        for number, (codec, rate) in enumerate((("L16", 8000), ("L16", 48_000), ("PCMA", 8000), ("OPUS", 48_000))):
-            stage.difficult.check = Resampled(rate) if codec == "L16" else lambda window: loudest(window) == 1000
+        for epoch, (codec, rate) in enumerate(openings, start=1):
             stage.breaks()
             peer.do(f"codec={codec}", f"rate={rate}", "end")
             stage.detects("ended", within=2)
             stage.recovers()
             stage.windows(stage.difficult, 3)
-            assert stage.difficult.epoch == number + 1
-            assert loudest(stage.difficult.newest) == 1000
+            assert stage.difficult.epoch == epoch
+            assert stage.difficult.newest is not None and is_whistled(stage.difficult.newest)
         stage.ends_well()
         return stage.result
 
@@ -236,45 +198,12 @@ def digital_zeros(folder: Path) -> Result:
         stage.mends()
         stage.until(lambda: stage.difficult.status.hint is None)
         stage.result.back = stage.age - stage.result.outage
+        stage.windows(stage.difficult, 2)  # the one in which the zeros end
         stage.difficult.check = exact
         stage.ends_well()
         assert stage.difficult.status.state == "live"
         assert stage.difficult.epoch == 0
         return stage.result
-
-
-class RealServer:
-    """GStreamer's server as a process."""
-
-    def __init__(self) -> None:
-        self.port = 0
-        self.start()
-
-    def start(self) -> None:
-        command = ["/usr/bin/python3", str(SERVER), str(self.port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        assert self.process.stdout is not None
-        self.port = int(self.process.stdout.readline())
-
-    def signal(self, number: signal.Signals) -> None:
-        os.kill(self.process.pid, number)
-
-    def kill(self) -> None:
-        assert self.process.stdout is not None
-        self.process.kill()
-        self.process.wait(10)
-        self.process.stdout.close()
-
-
-@contextmanager
-def real_camera(folder: Path) -> Iterator[tuple[RealServer, Stage]]:
-    """What it plays is a pure tone."""
-    server = RealServer()
-    try:
-        with Stage(folder, RTSP, {"url": url(server.port, "l16")}, pure_tone(1000)) as stage:
-            yield server, stage
-    finally:
-        server.kill()
 
 
 @row(60, "rtsp-server")

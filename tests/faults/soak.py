@@ -45,7 +45,8 @@ WARM_UP_SHARE = 0.1
 """Of the run: pools and caches fill."""
 REST_SECONDS = (10.0, 40.0)
 """Between two faults of one source."""
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 10.0
+"""Of so long the least memory counts: a batch that is being worked on comes and goes."""
 QUIET_SECONDS = 150.0
 """So long it may take until all sources are live when nothing disturbs them any more."""
 CHATTER = "chatter 20000000"
@@ -157,19 +158,21 @@ class Soak:
         self._names = names
         self._began = time.monotonic()
         self.looks: list[Held] = []
+        self._least = sys.maxsize  # bytes of RSS since the last look
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self._began
 
+    def glance(self) -> None:
+        self._least = min(self._least, self._process.memory_info().rss)
+
     def look(self) -> Held:
-        with self._process.oneshot():
-            rss, threads = self._process.memory_info().rss, self._process.num_threads()
-        descriptors, children = self._process.num_fds(), len(self._process.children(recursive=True))
-        heard = self._heard
-        self.looks.append(
-            Held(self.seconds, heard.windows.total(), heard.dropped.total(), rss, descriptors, threads, children)
-        )
+        self.glance()
+        rss, self._least = self._least, sys.maxsize
+        windows, dropped = self._heard.windows.total(), self._heard.dropped.total()
+        parts = self._process.num_fds(), self._process.num_threads(), len(self._process.children(recursive=True))
+        self.looks.append(Held(self.seconds, windows, dropped, rss, *parts))
         return self.looks[-1]
 
     def rest(self) -> Held:
@@ -179,7 +182,9 @@ class Soak:
             if time.monotonic() > deadline:
                 sys.exit(f"not all sources are live: {self._heard.states}")
             time.sleep(0.5)
-        time.sleep(2)
+        for _ in range(round(LOOK_SECONDS / 0.1)):
+            self.glance()
+            time.sleep(0.1)
         return self.look()
 
     def slope(self) -> tuple[float, float]:
@@ -205,6 +210,7 @@ def options() -> argparse.Namespace:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the daemon ends with us
     chosen = options()
     names = [f"source{number}" for number in range(chosen.sources)]
     with tempfile.TemporaryDirectory() as temporary:
@@ -229,7 +235,8 @@ def soaked(soak: Soak, trouble: Trouble, heard: Heard, chosen: argparse.Namespac
     said = soak.seconds
     while heard.windows.total() < chosen.windows if chosen.windows else soak.seconds < 3600 * chosen.hours:
         trouble.make()
-        time.sleep(0.5)
+        soak.glance()
+        time.sleep(0.1)
         if soak.seconds - soak.looks[-1].seconds >= LOOK_SECONDS:
             held = soak.look()
             if soak.seconds - said >= 60:

@@ -7,9 +7,10 @@ back where they were. `-k ROW` plays one alone.
 """
 
 import pytest
-from matrix import Matrix, table
+from matrix import Matrix
 from row import ROWS
 from stage import Result
+from tabling import table
 
 LONGEST_FIRST = sorted(ROWS.values(), key=lambda row: -row.seconds)
 """The longest is waited for first; then the others are there."""
