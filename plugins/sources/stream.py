@@ -1,6 +1,7 @@
 """Sound that comes over HTTP (Icecast, a playlist of HLS, any file), or through a pipe on standard input."""
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -155,6 +156,8 @@ class StreamSource:
         return av.open(host.url, format=self._format, options=options, timeout=(self._timeout, self._timeout))
 
     def _heard_in_pipe(self) -> Iterator[AudioBlock]:
+        if sys.stdin is None:  # as with <&-: what has the number 0 now is something else
+            raise Fault("absent", "it is closed")
         if os.isatty(0):
             raise Fault("absent", "that is a terminal")
         if not _pipe.acquire(blocking=False):
