@@ -42,6 +42,11 @@ class LiveTable:
         elif self._live is None:
             self._live = self._started()
 
+    def forget(self) -> None:
+        """Another daemon speaks now, which may have other sources."""
+        with self._lock:
+            self._rows.clear()
+
     def close(self) -> None:
         """Leave the last state on the screen."""
         if self._live is not None:

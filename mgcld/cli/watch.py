@@ -34,6 +34,8 @@ def watch(
         with subscribe(endpoint, KINDS, [source] if source else None, PATIENCE_SECONDS) as messages:
             _say(notes, f"listening to {endpoint}; Ctrl-C ends")
             for message in _patiently(messages, endpoint, source, notes):
+                if message.restarted:
+                    table.forget()
                 if json_lines:
                     print(json.dumps(asdict(message)), flush=True)
                 else:

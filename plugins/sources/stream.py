@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -154,6 +155,8 @@ class StreamSource:
         return container
 
     def _heard_in_pipe(self) -> Iterator[AudioBlock]:
+        if sys.stdin is None:  # as with <&-: what has the number 0 now is something else
+            raise Fault("absent", "it is closed")
         if os.isatty(0):
             raise Fault("absent", "that is a terminal")
         if not _pipe.acquire(blocking=False):

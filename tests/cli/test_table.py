@@ -123,6 +123,18 @@ def screen(*messages: Message, **options: Any) -> str:
     return text[text.rindex("source ") :] if "source " in text else text
 
 
+def test_the_sources_of_a_daemon_that_is_gone_are_forgotten() -> None:
+    out = io.StringIO()
+    view = LiveTable(Console(file=out, width=80, height=40, force_terminal=True, _environ={}))
+    view.take(prob("attic"))
+    view.forget()
+    view.take(prob("kitchen"))
+    view.close()
+    last = STYLE.sub("", out.getvalue()).rpartition("source ")[2]
+    assert "kitchen" in last
+    assert "attic" not in last
+
+
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
 def test_the_table_shows_everything_in_any_width(width: int) -> None:
     messages = [

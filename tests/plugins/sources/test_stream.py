@@ -257,6 +257,12 @@ def test_a_pipe_without_sound(content: bytes) -> None:
     assert str(text).startswith("standard input: ")
 
 
+def test_standard_input_that_is_closed_is_not_taken_for_what_has_its_number() -> None:
+    command = ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-c", LISTEN, "-", "{}"]
+    done = subprocess.run(command, capture_output=True, timeout=60)
+    assert json.loads(done.stdout) == ["absent", "standard input: it is closed"]
+
+
 def test_a_pipe_may_pause_and_ticks_meanwhile() -> None:
     code = LISTEN.replace("        if len(", "        print(len(block.samples), flush=True)\n        if len(")
     command = [sys.executable, "-u", "-c", code, f"-?format=s16le&sample_rate={RATE}", '{"timeout_seconds": 0.1}']
