@@ -86,6 +86,7 @@ class Capture:
         self._backoff = Backoff(clock=clock)
         self._stall_seconds = max(stall_seconds, source.patience_seconds if isinstance(source, Patient) else 0.0)
         self._log = LimitedLog(logger, name, Limit(LINES, LINES_SECONDS))
+        self._said_lost = True
         self._late_seconds = max(LATE_WINDOWS * window_seconds, LATE_SECONDS) if source.live else math.inf
         self._stop = threading.Event()
         self._drain = None if spool is None else self._drained(spool, exact(hop_seconds, sample_rate))
@@ -171,7 +172,7 @@ class Capture:
 
     def _wait(self, fault: SourceError, took: float) -> None:
         seconds = self._backoff.next(fault.reason, took)
-        self._log.say(logging.WARNING, f"{fault}; again in {seconds:.1f} s")
+        self._said_lost = self._log.say(logging.WARNING, f"{fault}; again in {seconds:.1f} s") or self._said_lost
         self._health.turn(STATES.get(fault.reason, "lost"), error=fault, retry_in=seconds)
         until = self._clock() + seconds
         while (left := until - self._clock()) > 0 and not self._stop.wait(min(left, STEP_SECONDS)):
@@ -229,7 +230,9 @@ class Capture:
         return self._pipeline.cut(block)
 
     def _opened(self, block: AudioBlock) -> None:
-        self._log.say(logging.INFO, f"live, {block.sample_rate} Hz, clock {block.clock}")
+        if self._said_lost:  # the log's last word must not be that it is lost
+            logger.info("%s: live, %d Hz, clock %s", self._name, block.sample_rate, block.clock)
+        self._said_lost = False
         self._health.turn("live")
 
     def _send(self, windows: list[Window]) -> None:

@@ -42,11 +42,13 @@ class LimitedLog:
         self._subject = subject
         self._limit = limit
 
-    def say(self, level: int, text: str) -> None:
-        """One line, or one more that was left out; one of a level that nobody reads is neither."""
+    def say(self, level: int, text: str) -> bool:
+        """One line, or one more that was left out; one of a level that nobody reads is neither. Whether it was said."""
         if not self._logger.isEnabledFor(level):
-            return
+            return False
         if held := self._limit.held():
             self._logger.warning("%s: %d more lines like the last ones were left out", self._subject, held)
-        if self._limit.allows():
+        allowed = self._limit.allows()
+        if allowed:
             self._logger.log(level, "%s: %s", self._subject, text)
+        return allowed

@@ -59,10 +59,13 @@ class Watch:
                 raise SourceError(f"no sound {quiet:.0f} s after it was opened", reason="timeout", help=HINT)
         elif quiet >= self._stall_seconds:
             raise SourceError(f"no sound for {quiet:.0f} s", reason="timeout", help=HINT)
-        elif now - self._live_since >= self._slow_seconds and (share := self._share(now)) < SLOW_SHARE:
+        elif quiet < self._stall_seconds / 2 and (share := self._share(now)) < SLOW_SHARE:
             raise SourceError(f"only {share:.0%} of the sound comes", reason="slow", help=HINT)
 
     def _share(self, now: float) -> float:
+        """Of the sound that should have come lately; all of it while it is too early to say."""
+        if self._live_since is None or now - self._live_since < self._slow_seconds:
+            return 1.0
         recent = sum(seconds for when, seconds in self._heard if now - when <= self._slow_seconds)
         return recent / self._slow_seconds
 

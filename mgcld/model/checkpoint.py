@@ -98,7 +98,7 @@ def _check_format(notes: Any, path: Path) -> None:
             f"{path} was made by another version of mgcld: its format is {found}, not {FORMAT}",
             help=f"train it again, on the same recordings: {_TRAIN} {path}",
         )
-    raise CheckpointError(f"{path} is no adapter", help=f"make one with: {_TRAIN} {path}")
+    raise CheckpointError(f"{path} is no adapter", help=f"make one with: {_TRAIN} adapter.safetensors")
 
 
 def check_encoder(adapter: Adapter, encoder: Encoder) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
@@ -147,14 +148,28 @@ def _doubts(heard: Heard, live: bool) -> Iterator[str]:
 
 
 def spool_finding(plan: SpoolPlan) -> Finding:
-    """Whether the folder could be made and written, and what it may hold; nothing is written."""
-    there = next(path for path in (plan.folder, *plan.folder.absolute().parents) if os.access(path, os.F_OK))
-    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
-        raise ConfigError(f"spool: {there} cannot be written", help="name another folder as spool.folder")
-    free = shutil.disk_usage(there).free
+    """Whether the folder can be made and written, and what it may hold; nothing of it stays."""
+    try:
+        free = _free_where_it_can_write(plan.folder)
+    except OSError as error:
+        help = "name another folder as spool.folder"
+        raise ConfigError(f"cannot spool in {plan.folder}: {error.strerror}", help=help) from error
     facts = {"folder": str(plan.folder), "most_bytes": plan.most_bytes, "free_bytes": free}
     full = f"{plan.most_bytes / 1e6:.0f} MB may be needed and {free / 1e6:.0f} MB are free: make max_megabytes smaller"
     return Finding("spool", facts=facts, warnings=(full,) if free < plan.most_bytes else ())
+
+
+def _free_where_it_can_write(folder: Path) -> int:
+    """Bytes that are free there. Makes the folder and a file in it, and removes both."""
+    new = [path for path in (folder, *folder.absolute().parents) if not os.path.lexists(path)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return shutil.disk_usage(folder).free
+    finally:
+        for path in new:
+            with contextlib.suppress(OSError):
+                path.rmdir()
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

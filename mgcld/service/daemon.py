@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 
 from mgcld.audio.capture import Capture
+from mgcld.audio.limit import Limit, LimitedLog
+from mgcld.data import SourceStatus
 from mgcld.errors import PublishError, SourceError
 from mgcld.service import wire
 from mgcld.service.engine import Engine
@@ -23,6 +25,9 @@ TURN_SECONDS = 0.25
 HEALTH_SECONDS = 5.0
 FAREWELL_SECONDS = 1.5
 """How long the sources are waited for at the end; neither their threads nor their processes outlive this one."""
+BEHIND_SECONDS = 60.0
+"""So much sound that waits in a spool is told."""
+BEHIND_LINES, BEHIND_LINES_SECONDS = 2, 900.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MOST_NAMED = 5
 """More sources in alarm than these have no room in one line."""
@@ -50,6 +55,8 @@ class Daemon:
         self._captures = captures
         self._stopping = False
         self._health_at = 0.0
+        self._drops = 0
+        self._behind = LimitedLog(logger, "inference", Limit(BEHIND_LINES, BEHIND_LINES_SECONDS))
 
     def run(self) -> None:
         """Until every source has ended for good, or a signal asks to stop.
@@ -99,6 +106,18 @@ class Daemon:
         node = engine.pace.status(len(engine.inbox), statuses, self._outlet.dropped, engine.skipped_captions)
         self._outlet.send(wire.node_health(node))
         self._notifier.status(summary(node))
+        self._complain(statuses)
+
+    def _complain(self, statuses: Sequence[SourceStatus]) -> None:
+        """This machine is too slow for what it is asked for: said now and then, for the messages count it anyway."""
+        drops, before = sum(status.drops for status in statuses), self._drops
+        waits = max((status.backlog_seconds or 0.0 for status in statuses), default=0.0)
+        self._drops = drops
+        if drops > before:
+            what = f"{drops - before} windows were dropped in the last {HEALTH_SECONDS:.0f} s"
+            self._behind.say(logging.WARNING, f"falls behind: {what}; take fewer sources, a longer hop, or a spool")
+        elif waits > BEHIND_SECONDS:
+            self._behind.say(logging.WARNING, f"falls behind: {waits:.0f} s of sound wait in a spool")
 
     def _stop(self) -> None:
         self._notifier.stopping()

@@ -400,3 +400,14 @@ def test_windows_of_a_live_source_can_be_left_at_any_time() -> None:
 def test_a_hop_that_is_no_whole_number_of_samples_is_refused_at_once() -> None:
     with pytest.raises(ConfigError):
         Capture("mic", Script(), sample_rate=16_000, window_seconds=1, hop_seconds=0.33333, inbox=Inbox(1))
+
+
+def test_the_log_never_ends_with_a_loss_that_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    comings = [broken("ended", after=sound(0.1)) for _ in range(7)]
+    with caplog.at_level(logging.INFO), Listener(Script(*comings, sound(1, endless=True))) as heard:
+        monotone = heard.capture._backoff
+        monotone.next = lambda *_: 0.01  # type: ignore[method-assign]
+        heard.until(*["lost"] * 7, "live")
+        time.sleep(0.1)
+        lines = [record.getMessage() for record in caplog.records if record.name == "mgcld.audio.capture"]
+    assert ["lost" if "it is ended" in line else "live" for line in lines] == ["live", "lost"] * 4 + ["live"]

@@ -65,3 +65,11 @@ def test_a_source_that_may_pause_long_is_given_its_time() -> None:
     error = until_it_complains(watch(True, 40, clock), clock, iter([10.0] + [0.0] * 119 + [40.0]))
     assert str(error) == "no sound for 40 s"
     assert clock.now - 1000 == pytest.approx(30.25 + 40)
+
+
+def test_a_stream_that_stops_is_silent_not_slow() -> None:
+    """Whatever has come before: nothing comes any more."""
+    for share in (1.0, 0.52, 0.6):
+        clock = HandClock()
+        error = until_it_complains(watch(True, 10, clock), clock, iter([0.25 * share] * 200))
+        assert (error.reason, str(error)) == ("timeout", "no sound for 10 s")
