@@ -128,27 +128,28 @@ class Drain:
             logger.warning("%s: a record of its spool is passed over: %s", self._name, error)
             return
         own = self._own <= record.begin
-        made = self._windows(record, found) if isinstance(found, AudioBlock) else self._flushed(record)
+        over = self._hold(record, found) if isinstance(found, AudioBlock) else record.end
+        made = self._windows(found) if isinstance(found, AudioBlock) else self._flush()
         windows = [self._told(window, arrived_ns if own else time.monotonic_ns(), late=not own) for window in made]
         with self._lock:
+            self._over = self._over if over is None else over  # not earlier: what was just made may be of what is over
             self._unsent += len(windows)
             self._end_stretch()
         self._send(windows)
 
-    def _windows(self, record: Record, block: AudioBlock) -> list[Window]:
+    def _hold(self, record: Record, block: AudioBlock) -> Amount | None:
+        """Where the stretch before the block ends, if it begins another."""
         held = _Held(record.begin, record.end, block.epoch, block.first_sample + len(block.samples), block.sample_rate)
         with self._lock:
-            if not self._held or not self._held[-1].goes_on_with(block):
-                self._over = record.begin
+            goes_on = self._held and self._held[-1].goes_on_with(block)
             self._held.append(held)
             self._note = replace(self._note, last_epoch=block.epoch)
+        return None if goes_on else record.begin
+
+    def _windows(self, block: AudioBlock) -> list[Window]:
         if self._seam is not None:
             block = self._seam.trimmed(block)
         return self._cut(block) if len(block.samples) else []
-
-    def _flushed(self, record: Record) -> list[Window]:
-        self._over = record.end
-        return self._flush()
 
     def _end_stretch(self) -> None:
         """No window will be made of what is left of a stretch that is over, once all that were made have gone out."""

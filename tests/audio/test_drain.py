@@ -215,6 +215,30 @@ def test_sound_that_no_window_was_made_of_is_given_up_with_its_opening(tmp_path:
         life.until_backlog(0, 0)
 
 
+def test_the_end_of_an_opening_is_not_given_up_while_its_last_windows_are_made(tmp_path: Path) -> None:
+    """All that were made before go out at that very moment."""
+    first, last = undisturbed(blocks(1))
+    stop = threading.Event()
+    with Spool(tmp_path / "mic", max_bytes=1 << 20) as spool:
+
+        def flush() -> list[Window]:
+            drained.sent(first)
+            return [last]
+
+        def send(windows: list[Window]) -> None:
+            if any(window.first_sample == last.first_sample for window in windows):
+                stop.set()  # and this one does not go out any more
+
+        drained = drain.Drain(
+            "mic", spool, hop_samples=RATE // 2, cut=lambda _: [first], flush=flush, send=send, stop=stop
+        )
+        drained.keep(block(noise(RATE), RATE))
+        drained.end_opening()
+        drained.run()
+    with Life(tmp_path) as life:
+        assert_same(plain(life.take(1)), plain([last]))
+
+
 def test_what_no_window_fits_into_does_not_fill_the_spool(tmp_path: Path) -> None:
     with Life(tmp_path) as life:
         for index in range(20):
