@@ -17,7 +17,7 @@ from mgcld.errors import SourceError
 logger = logging.getLogger(__name__)
 
 STALL_SECONDS = 15.0
-"""A live source that neither delivers nor fails for so long is shown as stalled: its thread may hang in a library."""
+"""A live source whose thread shows no sign of life for so long is shown as stalled: it may hang in a library."""
 RATE_SECONDS = 10
 """The rate of bytes is a mean over so long."""
 BYTES_A_SAMPLE = 4
@@ -58,7 +58,7 @@ class Health:
         self._log = LimitedLog(logger, source, Limit(ALERTS, ALERTS_SECONDS, clock))
         self._alarm = Alarm(clock)
         self._troubles = Troubles(longest_seconds)
-        self._moved = clock()  # when it last changed its state or delivered
+        self._moved = clock()  # when its thread last showed a sign of life
         self._began = self._moved  # when it last went live
         self._heard: deque[tuple[int, int]] = deque(maxlen=RATE_SECONDS)  # (second, bytes)
 
@@ -97,7 +97,9 @@ class Health:
         self.look()
 
     def look(self) -> None:
-        """Time passes: say what is new about alarm and troubles."""
+        """Time passes, and the source's thread is well: say what is new about alarm and troubles."""
+        with self._lock:
+            self._moved = self._clock()
         if self._live and self._status.state not in ("ended", "failed"):
             self._alarmed()
             self._troubled()

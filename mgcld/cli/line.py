@@ -48,10 +48,10 @@ def classes(body: Mapping[str, Any]) -> Sequence[tuple[str, float]]:
 
 
 def notes(header: Mapping[str, Any]) -> list[str]:
-    """What else a reader should know about this window."""
+    """What else a reader should know about this window; a gap of unknown length is one, too."""
     dropped, gap = header["dropped_windows"], header["gap_samples"]
     counted = [f"{dropped} dropped"] if dropped else []
-    return [*header["flags"], *counted, *(["gap"] if gap else [])]
+    return [*header["flags"], *counted, *(["gap"] if gap != 0 else [])]
 
 
 def window(header: Mapping[str, Any], body: Mapping[str, Any]) -> str:

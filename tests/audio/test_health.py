@@ -43,6 +43,18 @@ def test_a_source_that_neither_delivers_nor_fails_shows_as_stalled(monkeypatch: 
     assert stalled.hint
 
 
+def test_a_source_that_may_be_quiet_for_long_is_stalled_only_when_its_thread_hangs() -> None:
+    clock = HandClock()
+    kept = Health("mic", live=True, longest_seconds=1.0, on_status=lambda _: None, clock=clock)
+    kept.turn("live")
+    for _ in range(60):
+        clock.on(1)
+        kept.look()  # the supervisor has more patience, and lives
+        assert kept.status.state == "live"
+    clock.on(health.STALL_SECONDS + 1)
+    assert kept.status.state == "stalled"
+
+
 def test_a_file_that_waits_for_the_encoder_is_not_stalled(monkeypatch: pytest.MonkeyPatch) -> None:
     kept, _ = followed(live=False)
     kept.turn("live")

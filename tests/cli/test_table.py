@@ -217,8 +217,9 @@ def test_elsewhere_each_window_is_one_plain_line(environ: dict[str, str]) -> Non
     assert text == (f"{line.clock(NOON)} kitchen  -23.4 dBFS  siren 0.50  clock 0.25  rain 0.12  unknown 0.06  42 ms\n")
 
 
-def test_a_plain_line_says_what_else_one_should_know() -> None:
-    message = with_caption(prob(flags=["clipped", "late"], dropped_windows=2, gap_samples=100), "the sound of rain")
+@pytest.mark.parametrize("lost", [100, None])
+def test_a_plain_line_says_what_else_one_should_know(lost: int | None) -> None:
+    message = with_caption(prob(flags=["clipped", "late"], dropped_windows=2, gap_samples=lost), "the sound of rain")
     text = drawn(message, terminal=False, width=40)
     assert text.endswith('42 ms  clipped  late  2 dropped  gap  "the sound of rain"\n')
     assert text.count("\n") == 1
