@@ -24,7 +24,7 @@ Reason = Literal[
     "absent",  # the device is not there
     "auth",
     "codec",  # nothing here decodes it
-    "crashed",  # the capture process died
+    "crashed",  # the capture process died, or must be replaced
     "decode",  # what comes is damaged
     "dns",
     "ended",

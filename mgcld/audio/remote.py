@@ -80,7 +80,7 @@ class RemoteSource:
                 if isinstance(record, AudioBlock):
                     yield record
                 else:
-                    polite = isinstance(record, frames.Ended | frames.Fault)
+                    polite = _is_polite(record)
                     if isinstance(record, frames.Ended):
                         return
                     self._note(record)
@@ -149,6 +149,11 @@ class RemoteSource:
         words = self._errors.decode(errors="replace").strip().splitlines()
         last = f": {_line(words[-1])}" if words else ""
         return SourceError(f"the capture process {process.wait(1.0)}{last}", reason="crashed", help=CRASHED)
+
+
+def _is_polite(record: frames.Record) -> bool:
+    """The opening is over, and its process can serve the next: a source that says it crashed wants another one."""
+    return isinstance(record, frames.Ended) or (isinstance(record, frames.Fault) and record.reason != "crashed")
 
 
 def _line(text: str) -> str:

@@ -95,6 +95,11 @@ class Rough:
         self._options["child"] = child.pid
         yield from blocks
 
+    def is_stuck(self) -> Iterator[AudioBlock]:
+        """It can do no more in this process."""
+        yield from steps(2000)
+        raise SourceError("a library does not let go", reason="crashed", help="it is tried in another process")
+
     def crashes(self) -> Iterator[AudioBlock]:
         yield from steps(2000)
         os.write(2, b"first words\nlast words of rtsp://eve:secret@10.0.0.1/live\n")

@@ -99,6 +99,14 @@ def test_a_fault_arrives_with_its_reason_and_without_a_password(rough: RemoteSou
     assert rough.facts["openings"] == 2
 
 
+@way("is_stuck")
+def test_a_source_that_can_do_no_more_in_its_process_gets_another_one(rough: RemoteSource) -> None:
+    with pytest.raises(SourceError, match="does not let go") as caught:
+        list(sound(rough))
+    assert caught.value.reason == "crashed"
+    assert rough.pid is None
+
+
 @pytest.mark.parametrize("rough", ["hangs", "hangs_with_the_lock", "ignores"], indirect=True)
 def test_a_process_that_hangs_ticks_and_is_killed(rough: RemoteSource) -> None:
     blocks = rough.blocks()

@@ -85,8 +85,12 @@ def chosen(wish: str, known: Sequence[Input]) -> Input:
 
 
 def is_identity(wish: str, input: Input) -> bool:
-    """Whether the wish can mean no other device than this, today and tomorrow."""
-    return is_called(wish, input.names)
+    """Whether the wish can mean no other device than this, today and tomorrow.
+
+    The kernel's id is none of a USB device: the next one takes it over, often even one of another make.
+    """
+    id = input.card.id if input.card and input.card.usb.port else None
+    return is_called(wish, input.names) and not (id and wish.partition(",")[0].casefold() == id.casefold())
 
 
 def is_called(wish: str, names: frozenset[str]) -> bool:
@@ -95,7 +99,7 @@ def is_called(wish: str, names: frozenset[str]) -> bool:
 
 
 def _identified(wish: str, known: Sequence[Input]) -> list[Input]:
-    return [each for each in known if is_identity(wish, each)]
+    return [each for each in known if is_called(wish, each.names)]
 
 
 def _described(wish: str, known: Sequence[Input]) -> list[Input]:

@@ -51,7 +51,8 @@ class Line:
     @property
     def name(self) -> str:
         """What to write into a configuration to mean just this one."""
-        return self.hold.name or self._choice.stable
+        # A card's own name may mean several of its inputs; what was chosen by an identity has one for itself.
+        return self._choice.stable if self._choice.names else self.hold.name or self._choice.stable
 
     @property
     def facts(self) -> dict[str, Any]:

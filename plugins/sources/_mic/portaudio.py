@@ -63,8 +63,8 @@ def rescan(listing: str) -> None:
     """Let PortAudio learn of devices that came or went; `listing`: the kernel's cards now.
 
     Raises:
-        SourceError: PortAudio is not installed; or an open stream, which this would end, forbids it, and cards have
-            changed.
+        SourceError: PortAudio is not installed; or `crashed`, as cards have changed, and a stream that does not close
+            forbids to look.
     """
     global _listing
     sounddevice = library()
@@ -74,8 +74,8 @@ def rescan(listing: str) -> None:
             sounddevice._initialize()
             _listing = listing
     if listing != _listing:
-        hint = "another microphone is open in the same process: listen to this one in a process of its own"
-        raise SourceError("PortAudio does not know the sound cards of now", reason="absent", help=hint)
+        hint = "it is looked for again in a new process"
+        raise SourceError("PortAudio does not let go of what it had opened", reason="crashed", help=hint)
 
 
 def rates_of(device: Device) -> tuple[int, ...]:

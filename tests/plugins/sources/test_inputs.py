@@ -84,9 +84,15 @@ def test_every_stable_name_finds_its_own_input(known: list[Input]) -> None:
 def test_only_an_identity_means_the_same_for_ever(known: list[Input]) -> None:
     snowball = chosen("1-2", known)
     assert all(
-        is_identity(wish, snowball) for wish in ("1-2", "Snowball", "/dev/snd/by-path/pci-0000:00:14.0-usb-0:2:1.0")
+        is_identity(wish, snowball) for wish in ("1-2", "201603", "/dev/snd/by-path/pci-0000:00:14.0-usb-0:2:1.0")
     )
     assert not any(is_identity(wish, snowball) for wish in ("1", "default", "Blue Snow"))
+
+
+def test_the_kernel_s_id_is_an_identity_only_of_what_nobody_unplugs(known: list[Input]) -> None:
+    assert is_identity("PCH", chosen("PCH", known))
+    assert not is_identity("Snowball", chosen("Snowball", known))
+    assert not is_identity("h4n,1", chosen("h4n,1", known))
 
 
 def test_a_source_of_the_sound_server_keeps_its_own_rate_and_channels(known: list[Input]) -> None:

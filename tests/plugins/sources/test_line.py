@@ -6,7 +6,7 @@ import pytest
 from mgcld_plugins.sources._mic import alsa, line
 from mgcld_plugins.sources._mic.ear import Chunk
 from mgcld_plugins.sources._mic.finder import Hold
-from mgcld_plugins.sources._mic.inputs import Input
+from mgcld_plugins.sources._mic.inputs import Input, chosen, inputs
 from mgcld_plugins.sources._mic.layout import Layout
 from mgcld_plugins.sources._mic.line import Line
 from mgcld_plugins.sources._mic.portaudio import Device
@@ -53,6 +53,18 @@ def chunk(age: float, slip: float) -> Chunk:
 )
 def test_sound_that_was_lost_on_its_way_is_noticed(hold: Hold, age: float, slip: float, lost: bool) -> None:
     assert running(hold).has_lost(chunk(age, slip)) is lost
+
+
+def test_one_of_several_inputs_of_a_card_is_named_so_that_the_next_process_opens_the_same(tmp_path: Path) -> None:
+    system = SoundCards(tmp_path / "root")
+    system.plug(0, "PCH", "HDA Intel PCH")
+    devices = [Device(n, f"HDA Intel PCH: Input {n} (hw:0,{n})", "ALSA", 2, 48_000, False) for n in (0, 2)]
+    cards = alsa.cards(system.root)
+    known = inputs(devices, cards, [], "")
+    choice = chosen("Input 2", known)
+    name = Line(Stream(), choice, Layout(2, (1, 2)), Hold(card=cards[0]), None, system.root).facts["device"]
+    assert name == "PCH,2"
+    assert chosen(name, known) is choice
 
 
 def test_a_card_that_was_exchanged_is_noticed_while_portaudio_goes_on(

@@ -11,11 +11,12 @@ import pytest
 import soundfile
 from children import PATIENCE_SECONDS, Child
 from conftest import PulseAudio
+from mgcld_plugins.sources._mic import portaudio
 from mgcld_plugins.sources.microphone import MicrophoneSource
 from sound_cards import SoundCards
 from tones import tone
 
-from mgcld.errors import ConfigError
+from mgcld.errors import ConfigError, SourceError
 
 LISTEN = Path(__file__).parent / "listen.py"
 REAL = [pytest.mark.system("portaudio"), pytest.mark.system("pulseaudio")]
@@ -227,6 +228,17 @@ def test_a_rate_that_the_device_does_not_take_is_told_with_those_that_it_takes(p
     assert told["reason"] == "codec"
     assert "does not take 999999 Hz" in told["error"]
     assert "44100, 48000" in told["help"]
+
+
+@pytest.mark.system("portaudio")
+def test_where_a_stream_does_not_close_and_cards_have_changed_another_process_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(portaudio, "running", {"one that hangs"})
+    portaudio.rescan(portaudio._listing)
+    with pytest.raises(SourceError, match="does not let go") as caught:
+        portaudio.rescan(portaudio._listing + " 1 [Mic ]: USB-Audio - Mic")
+    assert (caught.value.reason, bool(caught.value.help)) == ("crashed", True)
 
 
 @real
