@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 
 from mgcld.audio.capture import Capture
+from mgcld.audio.health import FINAL
 from mgcld.errors import PublishError, SourceError
 from mgcld.service import wire
 from mgcld.service.engine import Engine
@@ -26,7 +27,6 @@ FAREWELL_SECONDS = 1.5
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MOST_NAMED = 5
 """More sources in alarm than these have no room in one line."""
-FINAL = frozenset({"ended", "failed"})
 
 
 class Daemon:
