@@ -70,7 +70,7 @@ class Health:
         self.turn("connecting")
 
     def turn(self, state: State, *, error: SourceError | None = None, retry_in: float | None = None) -> None:
-        """Enter a state, the last one if it is final: with what went wrong, and in how many seconds it is tried again."""
+        """Enter a state: what went wrong, and in how many seconds it is tried again. None follows a final one."""
         now_ns = time.time_ns()
         with self._lock:
             before = self._status
