@@ -213,7 +213,7 @@ class Capture:
                 self._keep(replace(block, epoch=self._epoch))
             if isinstance(self._source, Describing):
                 self._health.opened(self._source.facts)
-            if self._source.live:
+            if self._source.live and not (isinstance(self._source, RemoteSource) and self._source.starting):
                 watcher.check()
             self._health.look()
             if min(seconds, self._clock() - began) >= PROOF_SECONDS:

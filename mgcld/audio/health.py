@@ -23,6 +23,7 @@ RATE_SECONDS = 10
 BYTES_A_SAMPLE = 4
 MOST_TRANSITIONS = 100
 """So many changes of state are remembered."""
+FINAL: tuple[State, ...] = ("ended", "failed")
 ALERTS, ALERTS_SECONDS = 4, 900.0
 """At most so many alerts of one source go into the log in so many seconds."""
 
@@ -69,10 +70,12 @@ class Health:
         self.turn("connecting")
 
     def turn(self, state: State, *, error: SourceError | None = None, retry_in: float | None = None) -> None:
-        """Enter a state: with what went wrong, and in how many seconds it is tried again."""
+        """Enter a state: what went wrong, and in how many seconds it is tried again. None follows a final one."""
         now_ns = time.time_ns()
         with self._lock:
             before = self._status
+            if before.state in FINAL:  # another thread of the source has broken
+                return
             # While it is tried again the last reason still says why there is no sound.
             reason, hint = (error.reason, error.help or None) if error else (before.reason, before.hint)
             if state in ("live", "ended"):
@@ -100,7 +103,7 @@ class Health:
         """Time passes, and the source's thread is well: say what is new about alarm and troubles."""
         with self._lock:
             self._moved = self._clock()
-        if self._live and self._status.state not in ("ended", "failed"):
+        if self._live and self._status.state not in FINAL:
             self._alarmed()
             self._troubled()
 

@@ -72,7 +72,7 @@ def probe(
     error = None
     try:
         with closing(source.blocks()) as blocks:
-            _listen(blocks, ear, stop, min(stall_seconds, STALL_SECONDS))
+            _listen(source, blocks, ear, stop, min(stall_seconds, STALL_SECONDS))
         error = ear.complaint()
     except SourceError as fault:
         error = fault
@@ -85,13 +85,15 @@ def probe(
     return ear.heard(source.facts if isinstance(source, Describing) else {}, error)
 
 
-def _listen(blocks: Iterator[AudioBlock], ear: "_Ear", stop: threading.Event, stall_seconds: float) -> None:
+def _listen(
+    source: Openable, blocks: Iterator[AudioBlock], ear: "_Ear", stop: threading.Event, stall_seconds: float
+) -> None:
     watcher = watch(True, stall_seconds)
     for block in blocks:
         if len(block.samples):
             ear.take(block)
             watcher.heard(len(block.samples) / block.sample_rate)
-        if ear.live:
+        if ear.live and not (isinstance(source, RemoteSource) and source.starting):
             watcher.check()
         if ear.enough() or stop.is_set():
             return

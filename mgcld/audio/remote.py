@@ -9,6 +9,7 @@ import numpy as np
 
 from mgcld.audio import child, frames
 from mgcld.audio.limit import Limit, LimitedLog
+from mgcld.audio.lines import Lines
 from mgcld.audio.process import CaptureProcess
 from mgcld.data import AudioBlock
 from mgcld.errors import ConfigError, SourceError
@@ -20,13 +21,12 @@ TICK = AudioBlock(np.empty(0, np.float32), sample_rate=1, first_sample=0, captur
 """Nothing yet, but we look."""
 START_SECONDS = 30.0
 """A process may take so long to start; only then the opening begins. Many start at once on a busy machine."""
+AGAIN_SECONDS = 5.0
+"""One that has opened its source before must begin so soon."""
 MOST_OPENINGS = 100
 """What a library leaks at each opening ends with its process."""
 LINES_A_MINUTE = 20
 """More of its lines are counted, not logged."""
-ERROR_BYTES = 4096
-"""So much of what it last wrote to its standard error is kept."""
-LINE_CHARACTERS = 500
 NOTE_CHARACTERS = 8000
 """Of what the source logs; a traceback that is longer loses its beginning, for its end says what went wrong."""
 NO_ROOM = "see whether this machine is out of memory, and the limits `ulimit -n` (files) and `ulimit -u` (processes)"
@@ -59,9 +59,11 @@ class RemoteSource:
         self._openings = 0
         self._chosen: Mapping[str, Any] = {}
         self._log = LimitedLog(logger, name, Limit(LINES_A_MINUTE, 60))
-        self._errors = b""
+        self._errors = Lines()
         self.facts: Mapping[str, Any] = {}
         """What the source says of what it has opened."""
+        self.starting = False
+        """The process has not begun to open its source: its time does not count."""
 
     @property
     def pid(self) -> int | None:
@@ -99,7 +101,7 @@ class RemoteSource:
         if self._openings >= MOST_OPENINGS:
             self.close()
         if self._process is None:
-            self._process, self._errors = self._started(), b""
+            self._process, self._errors = self._started(), Lines()
         self._openings += 1
         self._process.go()
         return self._process
@@ -112,21 +114,23 @@ class RemoteSource:
             raise SourceError(f"no capture process can be started: {error.strerror}", help=NO_ROOM) from None
 
     def _records(self, process: CaptureProcess) -> Iterator[frames.Record]:
-        decoder, begun, late = frames.Decoder(), False, time.monotonic() + START_SECONDS
+        seconds = START_SECONDS if self._openings == 1 else AGAIN_SECONDS
+        decoder, late = frames.Decoder(), time.monotonic() + seconds
+        self.starting = True
         for heard, errors in process.read():
             self._complain(errors)
             sounded = False
-            if not begun and time.monotonic() > late:
-                message = f"the capture process does not start in {START_SECONDS:.0f} s"
+            if self.starting and time.monotonic() > late:
+                message = f"the capture process does not begin in {seconds:.0f} s"
                 raise SourceError(message, reason="timeout", help="is this machine busy with other things?")
             try:
                 for record in decoder.feed(heard):
-                    begun = begun or isinstance(record, frames.Begun)
+                    self.starting = self.starting and not isinstance(record, frames.Begun)
                     sounded = sounded or isinstance(record, AudioBlock)
                     yield record
             except frames.FrameError as error:
                 raise SourceError(f"the capture process is broken: {error}", reason="crashed", help=CRASHED) from None
-            if begun and not sounded:  # a broken process can write for ever: lines, or a frame that never ends
+            if not sounded:  # a broken process can write for ever: lines, or a frame that never ends
                 yield TICK
 
     def _note(self, record: frames.Record) -> None:
@@ -139,25 +143,17 @@ class RemoteSource:
 
     def _complain(self, errors: bytes) -> None:
         """What libraries print there is for people who look closer; the last of it explains a crash."""
-        if not errors:
-            return
-        self._errors = (self._errors + errors)[-ERROR_BYTES:]
-        for line in errors[:ERROR_BYTES].decode(errors="replace").splitlines():
-            self._log.say(logging.DEBUG, _line(line))
+        for line in self._errors.feed(errors):
+            self._log.say(logging.DEBUG, line)
 
     def _crashed(self, process: CaptureProcess) -> SourceError:
-        words = self._errors.decode(errors="replace").strip().splitlines()
-        last = f": {_line(words[-1])}" if words else ""
-        return SourceError(f"the capture process {process.wait(1.0)}{last}", reason="crashed", help=CRASHED)
+        words = f": {self._errors.last}" if self._errors.last else ""
+        return SourceError(f"the capture process {process.wait(1.0)}{words}", reason="crashed", help=CRASHED)
 
 
 def _is_polite(record: frames.Record) -> bool:
     """The opening is over, and its process can serve the next: a source that says it crashed wants another one."""
     return isinstance(record, frames.Ended) or (isinstance(record, frames.Fault) and record.reason != "crashed")
-
-
-def _line(text: str) -> str:
-    return redacted(text)[:LINE_CHARACTERS]
 
 
 def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:

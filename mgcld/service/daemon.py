@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 
 from mgcld.audio.capture import Capture
+from mgcld.audio.health import FINAL
 from mgcld.audio.limit import Limit, LimitedLog
 from mgcld.data import SourceStatus
 from mgcld.errors import PublishError, SourceError
@@ -31,7 +32,6 @@ BEHIND_LINES, BEHIND_LINES_SECONDS = 2, 900.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MOST_NAMED = 5
 """More sources in alarm than these have no room in one line."""
-FINAL = frozenset({"ended", "failed"})
 
 
 class Daemon:
@@ -121,7 +121,8 @@ class Daemon:
 
     def _stop(self) -> None:
         self._notifier.stopping()
-        self._engine.acknowledge()
+        if self._publisher.failed is None:  # else what was sent last has not gone out
+            self._engine.acknowledge()
         for capture in self._captures:
             capture.stop()
         deadline = time.monotonic() + FAREWELL_SECONDS

@@ -48,11 +48,13 @@ class RtspSource:
         password_env: str | None = None,
         verify: bool = True,
         ca_file: Path | None = None,
+        tracks: Literal["auto", "audio", "all"] = "auto",
     ) -> None:
         """`url` may hold user:password@, which no log and no error shows; or they come from the other options.
 
-        `timeout_seconds`: without sound for so long, at the beginning or later, it is given up. `verify`: whether the
-        certificate of rtsps:// must be signed by an authority of the system, or of `ca_file` (PEM).
+        `timeout_seconds`: without sound for so long, at the beginning or later, it is given up. `tracks`: whether
+        a picture is asked for too, where the sound alone is refused or stays silent (auto), never or always. `verify`:
+        whether the certificate of rtsps:// must be signed by an authority of the system, or of `ca_file` (PEM).
 
         Raises:
             ConfigError: that is no RTSP address, there is no password where one should be, or no time to wait.
@@ -68,8 +70,8 @@ class RtspSource:
         )
         self._timeout = checked_wait(timeout_seconds)
         self._transport = transport
-        self._all_tracks = False
-        self._settled = False  # whether the server has given sound in this way
+        self._all_tracks = tracks == "all"
+        self._settled = tracks != "auto"  # whether the server has given sound in this way
         self._opening: Opening | None = None
 
     @classmethod
@@ -86,6 +88,11 @@ class RtspSource:
     def patience_seconds(self) -> float:
         """Who asks for more time than most gets it from the supervisor, too."""
         return patience(self._timeout)
+
+    @property
+    def chosen(self) -> Mapping[str, Any]:
+        """What the server gives sound with, once that is known to be a picture."""
+        return {"tracks": "all"} if self._settled and self._all_tracks else {}
 
     @property
     def facts(self) -> Mapping[str, Any]:

@@ -55,6 +55,13 @@ def test_a_source_that_may_be_quiet_for_long_is_stalled_only_when_its_thread_han
     assert kept.status.state == "stalled"
 
 
+def test_a_source_of_which_a_thread_broke_does_not_come_alive_again() -> None:
+    kept, seen = followed()
+    kept.turn("failed", error=SourceError("x", help="a bug"))
+    kept.turn("live")
+    assert (kept.status.state, kept.status.hint, len(seen)) == ("failed", "a bug", 1)
+
+
 def test_a_file_that_waits_for_the_encoder_is_not_stalled(monkeypatch: pytest.MonkeyPatch) -> None:
     kept, _ = followed(live=False)
     kept.turn("live")

@@ -219,6 +219,23 @@ def test_a_server_that_gives_sound_only_with_a_picture_is_asked_for_both_and_so_
     assert setups == ["sound", "picture", "sound", "picture", "sound"]
 
 
+@pytest.mark.parametrize(("tracks", "setups"), [("all", ["picture", "sound"]), ("audio", ["sound"])])
+def test_what_to_ask_for_can_be_said(peer: Peer, tracks: str, setups: list[str]) -> None:
+    peer.do("tracks=both", f"at {RATE} end")
+    source = source_of(peer, tracks=tracks)
+    assert len(all_of(source)[0]) == RATE
+    assert [request.split()[1].rpartition("/")[2] for request in peer.asked if "SETUP" in request] == setups
+    assert source.chosen == ({"tracks": "all"} if tracks == "all" else {})
+
+
+def test_what_a_server_gives_sound_with_is_handed_on_to_the_next_process(peer: Peer) -> None:
+    peer.do("tracks=both", "insist=setup", f"at {RATE} end")
+    source = source_of(peer)
+    assert source.chosen == {}
+    all_of(source)
+    assert source.chosen == {"tracks": "all"}
+
+
 def test_a_server_that_sends_nothing_for_sound_alone_is_asked_for_all_the_next_time(peer: Peer) -> None:
     peer.do("tracks=both", "dumb=1")
     source = source_of(peer, timeout_seconds=0.5)
