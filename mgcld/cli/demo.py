@@ -16,3 +16,4 @@ def demo(
     truth = write_demo(folder, seed=seed)
     names = sorted({part.name for part in truth if part.name})
     print(f"wrote {folder}/support ({', '.join(names)}), {folder}/soundscape.flac and what it holds, soundscape.json")
+    print(f"go on with: mgcld train --shots {folder}/support && mgcld run --source demo={folder}/soundscape.flac")

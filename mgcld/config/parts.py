@@ -129,7 +129,7 @@ def options_of(
     try:
         checked = model.model_validate(dict(given))
     except ValidationError as error:
-        raise explained(error, model, where, help=_OPTIONS) from error
+        raise explained(error, model, where, help=_SOURCES if where.startswith("sources.") else _OPTIONS) from error
     values = {name: getattr(checked, name) for name in fields if name in checked.model_fields_set}
     if base is None:
         return values
@@ -141,6 +141,7 @@ def options_of(
     return {**values, **rooted}
 
 
+_SOURCES = "the options of each kind of source are in config/microphone.yaml, rtsp.yaml, stream.yaml and file.yaml"
 _OPTIONS = "options stand beside `type` in YAML; on the command line write NAME=MODEL, or NAME?option=value"
 
 

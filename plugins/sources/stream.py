@@ -34,7 +34,7 @@ FORMATS = "aac,adts,aiff,amr,asf,au,caf,flac,flv,hls,matroska,mov,mp3,mpegts,ogg
 HINTS: dict[Reason, str] = {
     **_host.HINTS,
     "absent": "pipe sound into it: arecord -f S16_LE -r 16000 | mgcld run --source 'name=-' ...",
-    "codec": "give the address of the sound itself or of its playlist, not of a page; raw samples need format",
+    "codec": "nothing known as sound came: give the sound itself or its playlist, not a page; raw samples need format",
     "decode": "give another stream, or tell who runs it",
     "ended": "the other side closed the stream: it is over, or the server restarts",
     "no_audio": "give a stream with sound",
