@@ -60,6 +60,7 @@ class RemoteSource:
         self._chosen: Mapping[str, Any] = {}
         self._log = LimitedLog(logger, name, Limit(LINES_A_MINUTE, 60))
         self._errors = Lines()
+        self._decoder = frames.Decoder()  # of one process: what it says behind the end of an opening is not lost
         self.facts: Mapping[str, Any] = {}
         """What the source says of what it has opened."""
         self.starting = False
@@ -101,7 +102,7 @@ class RemoteSource:
         if self._openings >= MOST_OPENINGS:
             self.close()
         if self._process is None:
-            self._process, self._errors = self._started(), Lines()
+            self._process, self._errors, self._decoder = self._started(), Lines(), frames.Decoder()
         self._openings += 1
         self._process.go()
         return self._process
@@ -115,8 +116,7 @@ class RemoteSource:
 
     def _records(self, process: CaptureProcess) -> Iterator[frames.Record]:
         seconds = START_SECONDS if self._openings == 1 else AGAIN_SECONDS
-        decoder, late = frames.Decoder(), time.monotonic() + seconds
-        self.starting = True
+        late, self.starting = time.monotonic() + seconds, True
         for heard, errors in process.read():
             self._complain(errors)
             sounded = False
@@ -124,7 +124,7 @@ class RemoteSource:
                 message = f"the capture process does not begin in {seconds:.0f} s"
                 raise SourceError(message, reason="timeout", help="is this machine busy with other things?")
             try:
-                for record in decoder.feed(heard):
+                for record in self._decoder.feed(heard):
                     self.starting = self.starting and not isinstance(record, frames.Begun)
                     sounded = sounded or isinstance(record, AudioBlock)
                     yield record

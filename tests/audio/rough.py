@@ -153,6 +153,17 @@ class Rough:
             logging.getLogger("rough").warning("line %d of http://eve:secret@10.0.0.1/live", number)
         yield from steps(8000)
 
+    def logs_on(self) -> Iterator[AudioBlock]:
+        """A thread that goes on when the opening has ended."""
+
+        def log() -> None:
+            while True:
+                logging.getLogger("rough").info("x" * 5000)
+
+        if self._openings == 1:
+            threading.Thread(target=log, daemon=True).start()
+        yield from steps(800)
+
     def waits(self) -> Iterator[AudioBlock]:
         while True:
             yield tone(0, 0)

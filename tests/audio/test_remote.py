@@ -225,6 +225,15 @@ def test_a_gigabyte_of_errors_is_read_and_forgotten(caplog: pytest.LogCaptureFix
     source.close()
 
 
+@way("logs_on")
+def test_what_it_says_between_two_openings_harms_neither(rough: RemoteSource) -> None:
+    pids = set()
+    for _ in range(20):
+        assert [block.first_sample for block in sound(rough)] == [0, 400]
+        pids.add(pid_of(rough))
+    assert len(pids) == 1
+
+
 @way("logs")
 def test_what_a_source_logs_is_logged_here_but_not_without_end(
     rough: RemoteSource, caplog: pytest.LogCaptureFixture
