@@ -37,9 +37,8 @@ from mgcld.errors import ReceiveTimeout
 MOST_GROWTH = 16 * 2**20
 """Bytes of RSS: a fortieth of what the daemon holds; over 10^5 windows 168 a window."""
 SHARP = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576"}
-"""glibc keeps what tensors of many sizes leave behind: with batches of 1 to 32 windows memory climbed by 300 MiB in ten
-minutes, and then no more. No small leak shows in that. So large blocks go back to the system at once here, which costs
-half as much computing again.
+"""glibc keeps what tensors of many sizes leave behind, in which no small leak shows. So large blocks go back to the
+system at once here, which costs half as much computing again; `--as-served` leaves them.
 """
 WARM_UP_SHARE = 0.1
 """Of the run: pools and caches fill."""
