@@ -47,8 +47,9 @@ def spread(piece: Callable[[int], Result], pieces: int, jobs: int) -> Iterator[I
             pool.shutdown()
         except BaseException:
             for child in multiprocessing.active_children():
-                child.terminate()
-            pool.shutdown(wait=False, cancel_futures=True)
+                child.kill()
+            # They are dead, so this is soon; without it the pool and the end of this process may close the same pipe.
+            pool.shutdown(wait=True, cancel_futures=True)
             raise
     finally:
         _inherited = None
