@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from mgcld.audio.backoff import Backoff
-from mgcld.audio.closing import closing
+from mgcld.audio.closing import broken, closing
 from mgcld.audio.drain import Drain
 from mgcld.audio.health import Health
 from mgcld.audio.inbox import Inbox
 from mgcld.audio.limit import Limit, LimitedLog
 from mgcld.audio.pipeline import Pipeline
-from mgcld.audio.remote import RemoteSource
+from mgcld.audio.remote import RemoteSource, is_starting
 from mgcld.audio.spool import Spool
 from mgcld.audio.watch import STALL_SECONDS, watch
 from mgcld.audio.windows import exact
@@ -189,7 +189,7 @@ class Capture:
         except Exception as error:
             # A fault in one source's code must not silence the others: keep the traceback, and try again.
             logger.exception("%s: the source broke", self._name)
-            fault = SourceError(f"{type(error).__name__} in the source", help="a bug: the log holds the traceback")
+            fault = broken(error)
         if self._drain is not None:
             self._drain.end_opening()
         elif not self._stop.is_set():
@@ -213,7 +213,7 @@ class Capture:
                 self._keep(replace(block, epoch=self._epoch))
             if isinstance(self._source, Describing):
                 self._health.opened(self._source.facts)
-            if self._source.live and not (isinstance(self._source, RemoteSource) and self._source.starting):
+            if self._source.live and not is_starting(self._source):
                 watcher.check()
             self._health.look()
             if min(seconds, self._clock() - began) >= PROOF_SECONDS:

@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any, BinaryIO
 
 from mgcld.audio import frames
-from mgcld.audio.closing import closing
+from mgcld.audio.closing import broken, closing
 from mgcld.errors import SourceError
 from mgcld.interfaces import Choosing, Describing, Openable
 
@@ -121,8 +121,8 @@ def open_once(source: Openable, teller: Teller) -> None:
         teller.tell(frames.Fault(error.reason, str(error), error.help))
     except Exception as error:
         logging.getLogger(__name__).exception("the source broke")
-        hint = "a bug: the log holds the traceback"
-        teller.tell(frames.Fault("unknown", f"{type(error).__name__} in the source", hint))
+        fault = broken(error)
+        teller.tell(frames.Fault(fault.reason, str(fault), fault.help))
 
 
 def _said_by(source: Openable) -> frames.Facts:

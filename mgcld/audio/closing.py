@@ -1,9 +1,10 @@
-"""Iterators that hold a device are closed by whoever opened them."""
+"""How an opening ends: whoever opened it closes it, and a bug in a source is a fault like any other."""
 
 import contextlib
 from collections.abc import Iterator
 
 from mgcld.data import AudioBlock
+from mgcld.errors import SourceError
 
 
 @contextlib.contextmanager
@@ -15,3 +16,8 @@ def closing(blocks: Iterator[AudioBlock]) -> Iterator[Iterator[AudioBlock]]:
         close = getattr(blocks, "close", None)
         if close is not None:
             close()
+
+
+def broken(error: Exception) -> SourceError:
+    """What a bug in a source's code is to those who listen; its traceback belongs into the log."""
+    return SourceError(f"{type(error).__name__} in the source", help="a bug: the log holds the traceback")

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from mgcld.audio.closing import closing
+from mgcld.audio.closing import broken, closing
 from mgcld.audio.levels import flags, level_dbfs, peak_dbfs
-from mgcld.audio.remote import RemoteSource
+from mgcld.audio.remote import RemoteSource, is_starting
 from mgcld.audio.watch import HINT, SLOW_SHARE, STALL_SECONDS, watch
 from mgcld.data import NANOSECONDS, AudioBlock, Clock, Flag, nanoseconds
 from mgcld.errors import SourceError
@@ -78,7 +78,7 @@ def probe(
         error = fault
     except Exception as fault:
         logger.exception("the source broke")
-        error = SourceError(f"{type(fault).__name__} in the source", help="a bug: the log holds the traceback")
+        error = broken(fault)
     finally:
         if isinstance(source, RemoteSource):
             source.close()
@@ -93,7 +93,7 @@ def _listen(
         if len(block.samples):
             ear.take(block)
             watcher.heard(len(block.samples) / block.sample_rate)
-        if ear.live and not (isinstance(source, RemoteSource) and source.starting):
+        if ear.live and not is_starting(source):
             watcher.check()
         if ear.enough() or stop.is_set():
             return

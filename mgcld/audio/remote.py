@@ -13,6 +13,7 @@ from mgcld.audio.lines import Lines
 from mgcld.audio.process import CaptureProcess
 from mgcld.data import AudioBlock
 from mgcld.errors import ConfigError, SourceError
+from mgcld.interfaces import Openable
 from mgcld.redaction import redacted
 
 logger = logging.getLogger(__name__)
@@ -149,6 +150,11 @@ class RemoteSource:
     def _crashed(self, process: CaptureProcess) -> SourceError:
         words = f": {self._errors.last}" if self._errors.last else ""
         return SourceError(f"the capture process {process.wait(1.0)}{words}", reason="crashed", help=CRASHED)
+
+
+def is_starting(source: Openable) -> bool:
+    """Its process has not begun to open it, so no time of its own has passed."""
+    return isinstance(source, RemoteSource) and source.starting
 
 
 def _is_polite(record: frames.Record) -> bool:
