@@ -1,4 +1,4 @@
-"""The records that flow: block → window → features → prediction → message.
+"""The records that flow: block → window → features → prediction → event → message.
 
 Nothing here imports torch: a capture process uses this module too.
 """
@@ -16,8 +16,19 @@ if TYPE_CHECKING:
 
 Clock = Literal["adc", "rtcp", "arrival", "file"]
 Flag = Literal["silent", "clipped", "late", "partial", "clock_step"]
-State = Literal["connecting", "live", "stalled", "lost", "absent", "failed", "ended"]
+State = Literal["connecting", "live", "stalled", "lost", "absent", "failed", "ended", "paused"]
 MessageKind = Literal["prob", "event", "health", "meta"]
+Phase = Literal["start", "update", "end"]
+EndReason = Literal[
+    "quiet",  # its probability stayed below the threshold
+    "gap",  # sound is missing
+    "source_lost",
+    "source_ended",
+    "paused",
+    "removed",  # its source, or its class's events, left the configuration
+    "adapter",  # another adapter judges from here on
+    "shutdown",
+]
 
 NANOSECONDS = 1_000_000_000
 
@@ -179,6 +190,45 @@ class Prediction:
     def top(self) -> tuple[tuple[str, float], ...]:
         """(class, probability), most probable first, `unknown` among them."""
         return tuple(sorted(self.named.items(), key=lambda pair: -pair[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A class is heard at a source, from its start to its end. Every start has one end, of the same `id`."""
+
+    id: str
+    """A ULID: 26 characters, unique, later ones sort behind."""
+    source: str
+    name: str
+    """The class."""
+    phase: Phase
+    t_on_ns: int
+    """When the first window that belongs to it began (nanoseconds since the Unix epoch, UTC)."""
+    t_heard_ns: int
+    """When the last window that belongs to it so far ended (nanoseconds since the Unix epoch, UTC)."""
+    p_max: float
+    """Largest probability of the class in its windows so far."""
+    p_mean: float
+    """Mean probability over its sound so far: sound that windows share counts once."""
+    windows: int
+    """Windows that belong to it so far."""
+    threshold_on: float
+    """Probability from which a window counted as heard."""
+    threshold_off: float
+    """Probability below which a window counts as quiet."""
+    clock: Clock
+    """Where the times come from."""
+    clock_uncertainty_ns: int
+    """How far they may be off (nanoseconds)."""
+    adapter: str
+    """Short hash of the adapter that judged."""
+    reason: EndReason | None = None
+    """Why it ended; None before."""
+
+    @property
+    def t_off_ns(self) -> int | None:
+        """When it ended (nanoseconds since the Unix epoch, UTC); None before."""
+        return self.t_heard_ns if self.phase == "end" else None
 
 
 @dataclass(frozen=True, slots=True)

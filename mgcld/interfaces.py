@@ -54,13 +54,14 @@ class AudioSource(Openable, Protocol):
 
 @runtime_checkable
 class Describing(Protocol):
-    """A source that can say what it has opened."""
+    """A source that can say what it has opened, a sink how it is doing."""
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What a person wants to know of the open sound, as JSON: `codec`, `sample_rate`, `channels` and so on.
+        """What a person wants to know, as JSON; never a credential. From any thread, without waiting.
 
-        Empty before the first block; never holds a credential.
+        Of the open sound `codec`, `sample_rate`, `channels` and so on, nothing before the first block. Of a sink its
+        counts: `delivered`, `failed`, `dropped`, and `waiting` where it keeps a queue of its own.
         """
         ...
 
@@ -198,4 +199,13 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish what was taken and let go of everything."""
+        ...
+
+
+@runtime_checkable
+class Hearing(Protocol):
+    """A sink that wants the sound too: every window, before the messages that it leads to."""
+
+    def hear(self, window: Window) -> None:
+        """Called in the same thread as `take`. Sound never goes over the bus."""
         ...

@@ -7,14 +7,34 @@ its constructor; `options_of` checks them the same way.
 from .loader import UniqueKeys
 from .parts import Part, encoder_part, named_part, options_of, part_of_address
 from .reading import explainer_part, load_config
-from .schema import DEFAULT_ENDPOINT, Config, Model, PublishConfig, SpoolConfig
+from .schema import (
+    DEFAULT_ENDPOINT,
+    Config,
+    ControlConfig,
+    CurveConfig,
+    EventRule,
+    EventsConfig,
+    HttpConfig,
+    Model,
+    OverloadConfig,
+    PublishConfig,
+    SourceEvents,
+    SpoolConfig,
+)
 
 __all__ = [
     "DEFAULT_ENDPOINT",
     "Config",
+    "ControlConfig",
+    "CurveConfig",
+    "EventRule",
+    "EventsConfig",
+    "HttpConfig",
     "Model",
+    "OverloadConfig",
     "Part",
     "PublishConfig",
+    "SourceEvents",
     "SpoolConfig",
     "UniqueKeys",
     "encoder_part",

@@ -26,11 +26,6 @@ def load_config(path: Path | None, overrides: Mapping[str, Any]) -> Config:
     """
     content = _read(path) if path else {}
     base = path.parent if path else Path()
-    if isinstance(content.get("adapter"), str):
-        content["adapter"] = base / Path(content["adapter"]).expanduser()
-    spool = content.get("spool")
-    if isinstance(spool, dict) and isinstance(spool.get("folder"), str):
-        content["spool"] = {**spool, "folder": base / Path(spool["folder"]).expanduser()}
     try:
         return Config.model_validate(_laid_over(content, overrides), context={"base": base})
     except ValidationError as error:

@@ -12,7 +12,7 @@ from typing import Any, cast, get_args
 from urllib.parse import quote
 
 import mgcld
-from mgcld.data import Message, MessageKind, Prediction, SourceStatus, State, Window
+from mgcld.data import Event, Message, MessageKind, Prediction, SourceStatus, State, Window
 from mgcld.errors import MessageError
 
 VERSION = 1
@@ -102,6 +102,31 @@ def prob(window: Window, prediction: Prediction, *, latency_ms: Mapping[str, flo
     if prediction.caption is not None or not prediction.caption_fresh:
         body["caption_fresh"] = prediction.caption_fresh
     return Message("prob", topic("prob", window.source), header, body)
+
+
+def event(record: Event) -> Message:
+    """A class begins, goes on, or is over."""
+    header = {
+        "source": record.source,
+        "clock": record.clock,
+        "clock_uncertainty_ns": record.clock_uncertainty_ns,
+        "adapter": record.adapter,
+    }
+    body = {
+        "id": record.id,
+        "phase": record.phase,
+        "class": record.name,
+        "t_on_ns": record.t_on_ns,
+        "t_heard_ns": record.t_heard_ns,
+        "t_off_ns": record.t_off_ns,
+        "p_max": round(record.p_max, 6),
+        "p_mean": round(record.p_mean, 6),
+        "windows": record.windows,
+        "threshold_on": round(record.threshold_on, 6),
+        "threshold_off": round(record.threshold_off, 6),
+        "reason": record.reason,
+    }
+    return Message("event", topic("event", record.source, record.name), header, body)
 
 
 def source_health(status: SourceStatus) -> Message:

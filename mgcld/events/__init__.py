@@ -1,0 +1,1 @@
+"""Probabilities into events: pure, without sockets, threads or clocks of its own."""
