@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,12 @@ from mgcld.client import subscribe
 from mgcld.config import Config, Part, SpoolConfig, named_part, options_of
 from mgcld.errors import ConfigError, ReceiveTimeout
 from mgcld.evaluation.features import Ear, default_cache
+from mgcld.events.decider import Decider
+from mgcld.events.rules import Rules
 from mgcld.interfaces import AudioSource, Captioner, Encoder, Explainer, Openable, Patient, Sink
 from mgcld.model.adapter import Adapter
 from mgcld.model.captions import Deadline
-from mgcld.model.checkpoint import adapter_hash, check_captioner, check_encoder, load_adapter
+from mgcld.model.checkpoint import check_captioner, check_encoder, load_adapter, read_adapter
 from mgcld.model.listen import Listener
 from mgcld.model.options import PRESETS, Mode
 from mgcld.model.recogniser import Recogniser
@@ -28,10 +30,14 @@ from mgcld.service.address import bindable
 from mgcld.service.check import Checkup, SpoolPlan
 from mgcld.service.daemon import Daemon
 from mgcld.service.engine import Engine
+from mgcld.service.event_rules import rules_of
+from mgcld.service.manager import Manager
 from mgcld.service.model_check import ModelPlan
 from mgcld.service.notify import Notifier
 from mgcld.service.outlet import Outlet
 from mgcld.service.publisher import Publisher
+from mgcld.service.roster import Roster
+from mgcld.service.served import Served
 from mgcld.service.wire import Meta, Stamper, source_health
 from mgcld.training.train import Progress, Trainer
 
@@ -43,46 +49,99 @@ ANSWER_SECONDS = 2.0
 """A running mgcld says at once what it is."""
 
 
-def build_daemon(config: Config, *, views: Mapping[str, Sink]) -> Daemon:
-    """Everything that `mgcld run` needs, not started. `views` get every message too.
+def build_daemon(read: Callable[[], Config], *, views: Mapping[str, Sink]) -> Daemon:
+    """Everything that `mgcld run` needs, not started; `read` reads the configuration, now and at each reload.
+
+    `views` get every message too.
 
     Raises:
         MgcldError: a part cannot be built, or the parts do not fit each other.
     """
-    publisher = _publisher(config)  # what is wrong with its address is told before the model loads
+    config = read()
+    publisher = _publisher(config)  # what is wrong with its address, and with sources, is told before the model loads
     sources = {name: build_source(name, part) for name, part in config.sources.items()}
-    spools = _spools(config.spool, [name for name, source in sources.items() if source.live])
-    adapter = load_adapter(config.adapter)
-    captioner = _captioner_of(config, adapter)
-    listener = build_listener(config.encoder, captioner, Deadline(config.caption_seconds))
-    check_encoder(adapter, listener.encoder)
-    check_captioner(adapter, listener.captioner)
-    sinks = {name: _build("sink", part, f"sinks.{name}") for name, part in config.sinks.items()}
+    if config.spool is not None:
+        _warn_of_left_spools(config.spool, [name for name, source in sources.items() if source.live])
     inbox = Inbox(config.inbox_windows)
-    outlet = Outlet(Stamper(config.node), publisher, {**sinks, **views})
-    short = adapter_hash(config.adapter)
-    engine = Engine(Recogniser(listener, adapter), short, inbox, outlet, max_batch=config.max_batch)
+    stamper = Stamper(config.node)
+    outlet = Outlet(stamper, publisher, views)
+    workshop = DaemonsWorkshop(read, config, inbox, outlet)
+    served = workshop.served(config)
+    workshop.rules(config, served)
+    for name in config.sinks:
+        outlet.add(name, workshop.sink(config, name))
+    decider = Decider(update_seconds=config.events.update_seconds, longest_hop_seconds=_longest_hop(config))
+    engine = Engine(served, inbox, outlet, decider, max_batch=config.max_batch)
+    notifier = Notifier.from_environment()
+    roster = Roster(
+        [*config.sources], partial(workshop.capture, config), lambda status: outlet.send(source_health(status))
+    )
+    manager = Manager(config, workshop, engine=engine, outlet=outlet, roster=roster, notifier=notifier)
     return Daemon(
+        stamper=stamper,
         engine=engine,
         publisher=publisher,
         outlet=outlet,
-        meta=_meta(adapter, captioner, short, config.hop_seconds),
-        notifier=Notifier.from_environment(),
-        captures=[
-            Capture(
-                name,
-                source,
-                sample_rate=listener.encoder.sample_rate,
-                window_seconds=adapter.provenance.window_seconds,
-                hop_seconds=config.hop_seconds,
-                inbox=inbox,
-                on_status=lambda status: outlet.send(source_health(status)),
-                stall_seconds=config.stall_seconds,
-                spool=spools.get(name),
-            )
-            for name, source in sources.items()
-        ],
+        notifier=notifier,
+        roster=roster,
+        manager=manager,
     )
+
+
+class DaemonsWorkshop:
+    """Makes the daemon's parts from its configuration, at the start and while it runs."""
+
+    def __init__(self, read: Callable[[], Config], config: Config, inbox: Inbox, outlet: Outlet) -> None:
+        """Load the encoder: it stays.
+
+        Raises:
+            MgcldError: it cannot be loaded.
+        """
+        self.config = read
+        self._inbox = inbox
+        self._outlet = outlet
+        self._window_seconds = load_adapter(config.adapter).provenance.window_seconds
+        self._encoder = build_encoder(config.encoder)  # what is wrong with the adapter was told before that
+
+    def served(self, config: Config, path: Path | None = None) -> Served:
+        """See `Workshop`."""
+        adapter, short = read_adapter(path or config.adapter)
+        check_encoder(adapter, self._encoder)
+        captioner = _captioner_of(config, adapter)
+        listener = _listener(self._encoder, captioner, Deadline(config.caption_seconds))
+        check_captioner(adapter, listener.captioner)
+        meta = _meta(adapter, captioner, short, config.hop_seconds)
+        return Served(Recogniser(listener, adapter), meta, adapter.thresholds, path or config.adapter)
+
+    def check_sources(self, config: Config, names: Sequence[str]) -> None:
+        """See `Workshop`."""
+        for name in names:
+            build_source(name, config.sources[name])
+
+    def capture(self, config: Config, name: str, last_epoch: int) -> Capture:
+        """See `Workshop`."""
+        source = build_source(name, config.sources[name])
+        return Capture(
+            name,
+            source,
+            sample_rate=self._encoder.sample_rate,
+            window_seconds=self._window_seconds,
+            hop_seconds=config.hop_seconds,
+            inbox=self._inbox,
+            on_status=lambda status: self._outlet.send(source_health(status)),
+            stall_seconds=config.stall_seconds,
+            spool=_spool(config.spool, name) if config.spool is not None and source.live else None,
+            last_epoch=last_epoch,
+        )
+
+    def sink(self, config: Config, name: str) -> Sink:
+        """See `Workshop`."""
+        sink: Sink = _build("sink", config.sinks[name], f"sinks.{name}")
+        return sink
+
+    def rules(self, config: Config, served: Served) -> Rules:
+        """See `Workshop`."""
+        return rules_of(config.events, served.meta.classes, served.thresholds)
 
 
 def build_checkup(config: Config) -> Checkup:
@@ -242,6 +301,11 @@ def _publisher(config: Config) -> Publisher:
     return Publisher(endpoint, insecure=insecure, beside=_beside())
 
 
+def _longest_hop(config: Config) -> float:
+    policy = config.overload
+    return max(config.hop_seconds, policy.longest_hop_seconds if policy.policy == "longer_hop" else 0.0)
+
+
 def _captioner_of(config: Config, adapter: Adapter) -> Part:
     return config.captioner or named_part(adapter.provenance.captioner)
 
@@ -256,16 +320,16 @@ def _publishes_on(endpoint: str) -> str | None:
     return f"a running mgcld (node {message.header.get('node')}, adapter {message.body.get('adapter')})"
 
 
-def _spools(wish: SpoolConfig | None, sources: Sequence[str]) -> dict[str, Spool]:
-    """Where each live source's audio waits, if it shall."""
-    if wish is None:
-        return {}
+def _spool(wish: SpoolConfig, source: str) -> Spool:
+    """Where a live source's audio waits."""
+    return Spool(_spool_folder(wish) / source, max_bytes=round(wish.max_megabytes * 1e6))
+
+
+def _warn_of_left_spools(wish: SpoolConfig, sources: Collection[str]) -> None:
     folder = _spool_folder(wish)
-    spools = {name: Spool(folder / name, max_bytes=round(wish.max_megabytes * 1e6)) for name in sources}
-    for left in sorted({path.parent.name for path in folder.glob("*/*.segment")} - spools.keys()):
+    for left in sorted({path.parent.name for path in folder.glob("*/*.segment")} - {*sources}):
         text = "%s: it is no live source any more, but its sound is still there: delete %s"
         logger.warning(text, left, folder / left)
-    return spools
 
 
 def _spool_folder(wish: SpoolConfig) -> Path:

@@ -10,6 +10,7 @@ MgcldError
 ├── PublishError         a socket cannot be bound or written
 ├── MessageError         what came over the bus is no message
 ├── ReceiveTimeout       nothing came over the bus for too long
+├── BusyError            too many orders wait for a running daemon
 └── ModelError
     ├── CheckpointError      an adapter or weights file cannot be read or written
     ├── EncoderMismatch      the adapter was trained with another encoder
@@ -106,6 +107,12 @@ class ReceiveTimeout(MgcldError, TimeoutError):
     """Nothing came over the bus for as long as the caller wanted to wait."""
 
     exit_code = 75  # EX_TEMPFAIL
+
+
+class BusyError(MgcldError):
+    """Too many orders wait for a running daemon, or it is on its way out."""
+
+    exit_code = 71  # EX_OSERR
 
 
 class ModelError(MgcldError):

@@ -59,11 +59,13 @@ class Capture:
         on_status: Callable[[SourceStatus], None] = lambda _: None,
         stall_seconds: float = STALL_SECONDS,
         spool: Spool | None = None,
+        last_epoch: int = -1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`on_status` is called at every change of the state, in the source's thread.
 
         A live source without sound for `stall_seconds` is opened again. The spool becomes the capture's own.
+        last_epoch: of a capture of this name that was here before: epochs are counted on from there.
         clock: what outages are measured by (seconds).
 
         Raises:
@@ -90,7 +92,7 @@ class Capture:
         self._late_seconds = max(LATE_WINDOWS * window_seconds, LATE_SECONDS) if source.live else math.inf
         self._stop = threading.Event()
         self._drain = None if spool is None else self._drained(spool, exact(hop_seconds, sample_rate))
-        self._epoch = self._drain.last_epoch if self._drain is not None else -1
+        self._epoch = max(last_epoch, self._drain.last_epoch if self._drain is not None else -1)
         self._threads = [threading.Thread(target=self._run, args=[self._live], name=f"capture-{name}", daemon=True)]
         if self._drain is not None:
             work = [self._drain.run]
@@ -100,6 +102,11 @@ class Capture:
     def status(self) -> SourceStatus:
         """How the source is doing now; from any thread."""
         return self._health.status
+
+    @property
+    def last_epoch(self) -> int:
+        """The newest that it has begun; a capture in its place counts on from there."""
+        return self._epoch + self._pipeline.rates
 
     def start(self) -> None:
         """Begin to listen; returns at once."""

@@ -102,6 +102,11 @@ class Inbox:
         with self._changed:
             return self._dropped[source]
 
+    def waits_for(self, source: str) -> bool:
+        """Whether a window of that source is still to be taken."""
+        with self._changed:
+            return any(waiting.window.source == source for waiting in self._waiting)
+
     def __len__(self) -> int:
         """Windows that wait."""
         return len(self._waiting)

@@ -35,6 +35,11 @@ class Pipeline:
         self._rates = 0  # changes of the rate within an epoch
 
     @property
+    def rates(self) -> int:
+        """Changes of the rate within an epoch so far: each began another one."""
+        return self._rates
+
+    @property
     def gaps(self) -> int:
         """Discontinuities so far, of whatever kind."""
         return self._windower.gaps

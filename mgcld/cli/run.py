@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,23 +30,29 @@ def run(
     endpoint: Annotated[str | None, typer.Option(help="Where to publish, instead of the configuration's.")] = None,
     hop: Annotated[float | None, typer.Option(help="Seconds between two windows' starts.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No live table; the log only.")] = False,
+    log_level: Annotated[
+        str | None, typer.Option(help="debug, info, warning or error, instead of the configuration's.")
+    ] = None,
 ) -> None:
-    """Listen to sources and publish what they sound like, until they end or Ctrl-C."""
+    """Listen to sources and publish what they sound like, until they end or Ctrl-C. SIGHUP reads the file again."""
     for number in (signal.SIGINT, signal.SIGTERM):  # until the daemon itself listens to signals
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: os._exit(0))
     try:
-        wishes = load_config(config, overrides(source or [], adapter or (None if config else ADAPTER), endpoint, hop))
-        configure_logs(wishes.log_level)
-        _serve(wishes, quiet)
+        wishes = overrides(source or [], adapter or (None if config else ADAPTER), endpoint, hop)
+        if log_level is not None:
+            wishes["log_level"] = log_level
+        read = partial(load_config, config, wishes)
+        configure_logs(read().log_level)
+        _serve(read, quiet)
     except KeyboardInterrupt:
         os._exit(0)  # a second time, while it stops: what is left are threads of our own
 
 
-def _serve(config: Config, quiet: bool) -> None:
+def _serve(read: Callable[[], Config], quiet: bool) -> None:
     from mgcld.assemble import build_daemon  # torch: seconds, so only where it is needed
 
-    daemon = build_daemon(config, views={} if quiet else {"live table": LiveTable()})
+    daemon = build_daemon(read, views={} if quiet else {"live table": LiveTable()})
     daemon.run()
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from mgcld.errors import CheckpointError, EncoderMismatch
@@ -30,6 +30,9 @@ from mgcld.model.within import Within
 FORMAT = "mgcld-adapter/4"
 READABLE = (FORMAT, "mgcld-adapter/3")
 """The one before did not say what had written its captions, and solved no values."""
+
+HEADER_SIZE = 8
+"""A safetensors file begins with the size of its header, in so many bytes."""
 
 logger = logging.getLogger(__name__)
 
@@ -72,18 +75,32 @@ def load_adapter(path: Path) -> Adapter:
     Raises:
         CheckpointError: there is no such file, or it is not an adapter.
     """
+    return read_adapter(path)[0]
+
+
+def read_adapter(path: Path) -> tuple[Adapter, str]:
+    """An adapter and its short hash, both of the same bytes, whatever is renamed into their place meanwhile.
+
+    Raises:
+        CheckpointError: there is no such file, or it is not an adapter.
+    """
     help = f"make one with: {_TRAIN} {path}"
     try:
         if not path.is_file():
             raise CheckpointError(f"there is no adapter at {path}", help=help)
-        with safe_open(path, "pt") as file:
-            metadata: dict[str, str] = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        notes = json.loads(metadata.get("mgcld", "{}"))
+        content = path.read_bytes()
+        notes = _notes_in(content)
         _check_format(notes, path)
-        return _adapter(tensors, notes)
+        return _adapter(load(content), notes), _short(content)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{path} cannot be read as an adapter: {error}", help=help) from error
+
+
+def _notes_in(content: bytes) -> Any:
+    """What stands beside the tensors: safetensors reads it from files only, and a file may be replaced meanwhile."""
+    size = int.from_bytes(content[:HEADER_SIZE], "little")
+    header = json.loads(content[HEADER_SIZE : HEADER_SIZE + size])
+    return json.loads(header.get("__metadata__", {}).get("mgcld", "{}"))
 
 
 _TRAIN = "mgcld train --shots ./support -o"
@@ -134,7 +151,11 @@ def check_captioner(adapter: Adapter, captioner: Captioner) -> None:
 
 def adapter_hash(path: Path) -> str:
     """The short hash that goes into every message: the first 12 digits of the file's sha256."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return _short(path.read_bytes())
+
+
+def _short(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _unwritable(path: Path, error: OSError) -> CheckpointError:

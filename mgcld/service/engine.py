@@ -1,16 +1,18 @@
-"""The loop's one step: take windows → hear → judge → send."""
+"""The loop's one step: take windows → hear → judge → decide → send."""
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
 from mgcld.audio.inbox import Inbox
 from mgcld.audio.windows import made_window
-from mgcld.data import Window
-from mgcld.model.recogniser import Recogniser
+from mgcld.data import Event, Features, Window
+from mgcld.events.decider import Decider
 from mgcld.service import wire
 from mgcld.service.outlet import Outlet
 from mgcld.service.pace import Pace
+from mgcld.service.served import Served
 
 LONGEST_TURN_SECONDS = 5.0
 """A backlog is worked off in batches that take no longer: the loop has other duties, and feeds a watchdog."""
@@ -19,32 +21,50 @@ LONGEST_TURN_SECONDS = 5.0
 class Engine:
     """Turns what waits in the inbox into messages, in batches as large as what waits allows."""
 
-    def __init__(
-        self, recogniser: Recogniser, adapter_hash: str, inbox: Inbox, outlet: Outlet, *, max_batch: int
-    ) -> None:
-        self._recogniser = recogniser
-        self._hash = adapter_hash
+    def __init__(self, served: Served, inbox: Inbox, outlet: Outlet, decider: Decider, *, max_batch: int) -> None:
+        self.served = served
+        """The model, as one whole."""
+        self.inbox = inbox
+        self.pace = Pace()
+        self.decider = decider
+        self.open_events: Sequence[Event] = ()
+        """As of the last turn; to be read from any thread."""
         self._outlet = outlet
         self._max_batch = max_batch
         self._most = max_batch  # windows in a turn, as far as there is time for them
-        self.inbox = inbox
-        self.pace = Pace()
         self._sent: list[Window] = []  # and not acknowledged
+        self._noise: tuple[Features, list[Window]] | None = None
 
     def warm_up(self) -> None:
         """Go through the whole model, so that the first real window does not pay for what libraries set up.
 
         Twice: the second time tells how long a caption takes.
         """
+        recogniser = self.served.recogniser
+        windows = [faint_noise(recogniser.sample_rate, recogniser.window_seconds)]
         for _ in range(2):
             began = time.monotonic()
-            self._recogniser([faint_noise(self._recogniser.sample_rate, self._recogniser.window_seconds)])
+            features = recogniser.hear(windows)
+            recogniser.judge(features, windows)
             self._took(1, time.monotonic() - began)
+        self._noise = features, windows
+
+    def try_out(self, served: Served) -> None:
+        """Have another model judge what the one in service has heard at its warm-up, in any thread.
+
+        Whatever it raises, it must not serve.
+        """
+        if self._noise is not None:
+            served.recogniser.judge(*self._noise)
+
+    def use(self, served: Served) -> None:
+        """Judge by another model from the next window on. For the loop's thread, between two turns."""
+        self.served = served
 
     @property
     def skipped_captions(self) -> int:
         """Windows that got no caption of their own because there was no time, so far."""
-        return self._recogniser.skipped_captions
+        return self.served.recogniser.skipped_captions
 
     def turn(self, timeout: float) -> int:
         """One step; waits at most `timeout` seconds for a window and says how many went out."""
@@ -52,10 +72,11 @@ class Engine:
         if not windows:
             self.acknowledge()
             return 0
+        recogniser, adapter = self.served.recogniser, self.served.meta.adapter
         taken_ns = time.monotonic_ns()
-        features = self._recogniser.hear(windows)
+        features = recogniser.hear(windows)
         heard_ns = time.monotonic_ns()
-        predictions = self._recogniser.judge(features, windows)
+        predictions = recogniser.judge(features, windows)
         done_ns = time.monotonic_ns()
         self.pace.worked(windows, (done_ns - taken_ns) / 1e9)
         self._took(len(windows), (done_ns - taken_ns) / 1e9)
@@ -63,9 +84,18 @@ class Engine:
         stages = {"encode": (heard_ns - taken_ns) / 1e6, "adapt": (done_ns - heard_ns) / 1e6}
         for window, prediction in zip(windows, predictions, strict=True):
             latency_ms = {"queue": (taken_ns - window.ready_ns) / 1e6, **stages}
-            self._outlet.send(wire.prob(window, prediction, latency_ms=latency_ms, adapter=self._hash))
+            self._outlet.hear(window)
+            self._outlet.send(wire.prob(window, prediction, latency_ms=latency_ms, adapter=adapter))
+            self.tell(self.decider.judge(window, prediction))
         self._sent = windows
+        self.open_events = self.decider.open
         return len(windows)
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Send what the decider has decided."""
+        for event in events:
+            self._outlet.send(wire.event(event))
+        self.open_events = self.decider.open
 
     def acknowledge(self) -> None:
         """Tell the inbox what has gone out: a turn later, when the publisher has passed it on and a kill loses none."""

@@ -70,15 +70,16 @@ publish: {{endpoint: "tcp://127.0.0.1:*"}}
 
 def test_the_daemon_serves_it_by_its_configuration(folder: Path) -> None:
     config = configured(folder, "{type: clap, model: ./tiny, device: cpu, precision: bfloat16}")
-    daemon = build_daemon(load_config(config, {}), views={})
+    daemon = build_daemon(lambda: load_config(config, {}), views={})
     assert daemon is not None
     result = mgcld("run", "-c", config, "--quiet")
     assert result.returncode == 0, result.stderr
 
 
 def test_another_encoder_is_refused_with_both_names_and_the_command_that_trains_again(folder: Path) -> None:
+    config = configured(folder, "mini")
     with pytest.raises(EncoderMismatch) as raised:
-        build_daemon(load_config(configured(folder, "mini"), {}), views={})
+        build_daemon(lambda: load_config(config, {}), views={})
     assert f"trained with encoder clap={folder / 'tiny'} (" in str(raised.value)
     assert "but mini (" in str(raised.value)
     assert "mgcld train --shots ./support --encoder mini --captioner none" in raised.value.help

@@ -120,7 +120,7 @@ def test_a_killed_subscriber_changes_nothing_for_the_others(looping: Child) -> N
     assert all(header["dropped_windows"] == 0 and header["gap_samples"] == 0 for header in after)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 def test_a_signal_ends_it_politely(looping: Child, number: signal.Signals) -> None:
     with subscriber(endpoint_of(looping), "mgcl/v1/prob/") as ear:
         heard(ear, "prob")

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from untrained import trained
 from mgcld.audio.inbox import Inbox
 from mgcld.audio.windows import made_window
 from mgcld.data import AudioFeatures, Message, Window
+from mgcld.events.decider import Decider
+from mgcld.events.rules import Rules
 from mgcld.model.captions import Deadline
 from mgcld.model.listen import Listener
 from mgcld.model.recogniser import Recogniser
@@ -21,6 +24,7 @@ from mgcld.service import wire
 from mgcld.service.engine import Engine
 from mgcld.service.outlet import Outlet
 from mgcld.service.publisher import Publisher
+from mgcld.service.served import Served
 from mgcld.training.fit import SEED
 
 SECONDS = 0.1
@@ -81,8 +85,13 @@ def probs(bus: Publisher, deadline: Deadline | None, hop: int, count: int) -> tu
 
 def made(outlet: Outlet, deadline: Deadline | None) -> Engine:
     encoder = MiniEncoder("cpu")
-    recogniser = Recogniser(Listener(encoder, SlowCaptioner(), deadline), trained(encoder))
-    engine = Engine(recogniser, "0a1b", Inbox(8), outlet, max_batch=8)
+    adapter = trained(encoder)
+    recogniser = Recogniser(Listener(encoder, SlowCaptioner(), deadline), adapter)
+    meta = wire.Meta(adapter.classes, adapter.thresholds, "mini", "slow", "0a1b", 5.0, 1.0)
+    decider = Decider(longest_hop_seconds=5.0, update_seconds=5.0)
+    decider.use(adapter.classes, "0a1b", Rules())
+    served = Served(recogniser, meta, adapter.thresholds, Path("adapter.safetensors"))
+    engine = Engine(served, Inbox(8), outlet, decider, max_batch=8)
     engine.warm_up()
     return engine
 

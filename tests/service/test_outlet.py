@@ -11,7 +11,7 @@ import zmq
 
 from mgcld.data import Message
 from mgcld.interfaces import Sink
-from mgcld.service import outlet, wire
+from mgcld.service import sink_thread, wire
 from mgcld.service.outlet import Outlet
 from mgcld.service.publisher import Publisher
 
@@ -106,7 +106,7 @@ def test_a_sink_that_hangs_delays_nobody_and_its_drops_are_counted(
 ) -> None:
     blocked, keeper = Blocked(), Keeper()
     leaving = Outlet(wire.Stamper("attic"), bus, {"slow": blocked, "quick": keeper})
-    count = outlet.QUEUE_MESSAGES + 50
+    count = sink_thread.QUEUE_MESSAGES + 50
     for number in range(count):
         leaving.send(meta(number))
         until(lambda: len(keeper.taken) == number + 1)  # noqa: B023
