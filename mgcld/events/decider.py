@@ -69,7 +69,7 @@ class Decider:
         What comes after it is new, whatever was heard before. A removed source is forgotten, the others only wait.
         """
         place = self._places.get(source)
-        ended = [] if place is None else place.over(reason)
+        ended = [] if place is None else place.end(reason)
         if reason == "removed":
             self._places.pop(source, None)
         return ended
@@ -77,7 +77,7 @@ class Decider:
     def close(self) -> list[Event]:
         """End what is open, with `shutdown`."""
         self._closed = True
-        return _joined(place.over("shutdown") for place in self._places.values())
+        return _joined(place.end("shutdown") for place in self._places.values())
 
     @property
     def open(self) -> tuple[Event, ...]:

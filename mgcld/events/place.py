@@ -28,7 +28,7 @@ class Place:
 
     def use(self, classes: Sequence[str], adapter: str, rules: Rules) -> list[Event]:
         """Another adapter judges from here on; what the one before has left open ends."""
-        ended = self._end("adapter")
+        ended = self.end("adapter")
         before = {track.name: track for track in self.tracks}
         self.tracks = [
             Track(self._source, name, index, adapter, rules.rule(self._source, name))
@@ -58,16 +58,17 @@ class Place:
                     told.append(event)
         return told
 
-    def over(self, reason: EndReason) -> list[Event]:
-        """No window goes on with what was heard so far."""
-        self._last = None
-        return self._end(reason)
+    def end(self, reason: EndReason) -> list[Event]:
+        """Nothing before goes on: not what is open, nor what may have become so."""
+        self._past.clear()
+        told = [track.end(reason) for track in self.tracks if track.tally is not None]
+        return [event for event in told if event is not None]
 
     def _arrive(self, window: Window, newest: Judged) -> list[Event]:
         last, self._last = self._last, newest
         if last is not None and self._goes_on(last, window):
             return []
-        ended = self._end("gap")
+        ended = self.end("gap")
         for track in self.tracks:
             track.resume(window.start_ns)
         return ended
@@ -77,11 +78,6 @@ class Place:
             return False
         longest = max(len(window.samples), round(self.longest_hop_seconds * window.sample_rate))
         return 0 < window.first_sample - last.start <= longest
-
-    def _end(self, reason: EndReason) -> list[Event]:
-        self._past.clear()
-        told = [track.end(reason) for track in self.tracks if track.tally is not None]
-        return [event for event in told if event is not None]
 
     def _look_back(self) -> None:
         self._reach = max((track.rule.of_windows for track in self.tracks if track.rule.enabled), default=1)

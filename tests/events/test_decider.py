@@ -101,6 +101,17 @@ def test_a_class_is_held_back_for_a_while_after_its_end_and_then_heard_again() -
     assert said(events) == ["start 0-5", "end 0-5 quiet", "start 15-20", "end 15-20 quiet"]
 
 
+def test_what_is_heard_while_a_class_is_held_back_does_not_make_it_last() -> None:
+    events = heard(decider(replace(PLAIN, min_seconds=8, refractory_seconds=10)), [0.9, 0.9, 0.1, *[0.9] * 3])
+    assert said(events) == ["start 0-10", "end 0-10 quiet", "start 20-30"]
+
+
+def test_hits_before_a_quiet_while_count_for_the_start_but_not_for_its_duration() -> None:
+    rule = replace(PLAIN, min_windows=2, of_windows=4, min_seconds=8)
+    assert said(heard(decider(rule), [0.9, 0.1, 0.9, 0.9])) == ["start 0-20"]
+    assert heard(decider(rule), [0.9, 0.1, 0.9]) == []
+
+
 def test_an_event_that_goes_on_is_told_every_five_seconds_only() -> None:
     events = heard(decider(), [0.9] * 31, hop=5)
     assert said(events) == ["start 0-5", "update 0-10", "update 0-15", "update 0-20"]
@@ -185,6 +196,15 @@ def test_half_gathered_evidence_is_void_when_a_source_is_over() -> None:
     assert heard(made, [0.9], at=50) == []
 
 
+def test_only_a_removed_source_is_forgotten() -> None:
+    reasons: list[EndReason] = ["removed", "paused"]
+    for reason in reasons:
+        made = decider(replace(PLAIN, refractory_seconds=10))
+        heard(made, [0.9])
+        made.over("yard", reason)
+        assert (heard(made, [0.9], at=50) == []) == (reason == "paused")
+
+
 def test_a_source_that_nobody_heard_is_over_without_a_word() -> None:
     assert decider().over("cellar", "source_lost") == []
 
@@ -237,6 +257,14 @@ def test_other_rules_hold_from_then_on_for_what_is_open() -> None:
     events = heard(made, [0.92, 0.7], at=50)
     assert said(events) == ["update 0-10", "end 0-10 quiet"]
     assert (events[0].threshold_on, events[0].threshold_off) == (0.95, 0.9)
+
+
+def test_what_may_become_an_event_goes_on_under_the_same_rule_and_begins_anew_under_another() -> None:
+    for seconds_now, told in ((12, ["start 0-15"]), (11, [])):
+        made = decider(replace(PLAIN, min_seconds=12))
+        heard(made, [0.9, 0.9])
+        made.use(CLASSES, "0a1b", rules(replace(PLAIN, min_seconds=seconds_now)))
+        assert said(heard(made, [0.9], at=100)) == told
 
 
 def test_an_event_whose_class_has_none_any_more_is_removed() -> None:
