@@ -16,7 +16,9 @@ LATE_SECONDS = 15.0
 """A spool that holds so much sound is worth a word; less is that of windows that are not complete."""
 ALARM = "bold reverse red"
 """Seen without colours, too."""
-STATES = {"live": "green", "connecting": "yellow", "ended": "dim"}
+OPEN = "bold reverse green"
+"""A class with an open event; seen without colours, too."""
+STATES = {"live": "green", "connecting": "yellow", "paused": "yellow", "ended": "dim"}
 
 
 @dataclass(slots=True)
@@ -27,6 +29,8 @@ class Row:
     """Of the newest `prob`, like `body`; empty before the first."""
     body: Mapping[str, Any] = field(default_factory=dict)
     health: Mapping[str, Any] = field(default_factory=dict)
+    events: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Class -> the newest body of its open event."""
     drops: int = 0
     """Windows thrown away so far."""
     told: tuple[str, str | None] | None = None
@@ -46,7 +50,7 @@ def heard(row: Row, meta: Mapping[str, Any], narrow: int, hears: int, lines: int
     """The cells beside its name, from the newest window, or why there is none."""
     live = row.health.get("state", "live") == "live"
     wrong = bool(row.health.get("reason") or row.health.get("hint"))
-    best = _classes(row.body, meta, hears) if row.header and (live or not wrong) else []
+    best = _classes(row, meta, hears) if row.header and (live or not wrong) else []
     if wrong:  # that stands in the classes' place, but for the first of a live source
         best = best[: min(1, lines - 1)]
         best += _trouble(row.health, hears, lines - len(best))
@@ -96,8 +100,9 @@ def _flags(header: Mapping[str, Any]) -> Text:
     return Text(" ".join(header["flags"]), "yellow")
 
 
-def _classes(body: Mapping[str, Any], meta: Mapping[str, Any], width: int) -> list[Text]:
-    """The most probable ones; green from its threshold on, for what counts as heard."""
+def _classes(row: Row, meta: Mapping[str, Any], width: int) -> list[Text]:
+    """The most probable ones; green from its threshold on, for what counts as heard; marked while an event is open."""
+    body, opened = row.body, {line.printable(name) for name in row.events}
     tops = line.classes(body)[: line.TOP]
     names = [line.printable(name) for name in meta.get("classes", ())]
     thresholds = dict(zip(names, meta.get("thresholds", ()), strict=False))
@@ -106,6 +111,8 @@ def _classes(body: Mapping[str, Any], meta: Mapping[str, Any], width: int) -> li
     for name, p in tops:
         heard = p >= thresholds.get(name, 0.5)
         text = Text(name, "bold green" if heard else "")
+        if name in opened:
+            text.stylize(OPEN)
         text.truncate(longest, overflow="ellipsis", pad=True)
         bar = _bar(p, width - longest - 6, "green" if heard else "blue")
         texts.append(Text.assemble(text, " ", bar, " ", _percent(p)))

@@ -7,7 +7,17 @@ from typing import Any
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 TOP = 3
 NAMED = 3
-"""More sources in alarm are counted."""
+"""More sources in alarm, and more open events, are counted."""
+OVER = {
+    "gap": "sound is missing",
+    "source_lost": "its source is lost",
+    "source_ended": "its source has ended",
+    "paused": "its source is paused",
+    "removed": "it left the configuration",
+    "adapter": "another adapter judges now",
+    "shutdown": "mgcld stops",
+}
+"""Why an event ended, where the class did not just get quiet."""
 
 
 def bar(fraction: float, width: int) -> str:
@@ -60,6 +70,26 @@ def window(header: Mapping[str, Any], body: Mapping[str, Any]) -> str:
     facts = [f"{clock(header['t_start_ns'])} {printable(header['source'])}", level(header["level_dbfs"]), *tops]
     facts += [f"unknown {body['unknown']:.2f}", latency(header), *notes(header)]
     return "  ".join([*facts, *caption(body)])
+
+
+def event(source: str, body: Mapping[str, Any]) -> str:
+    """One line for an event that begins, goes on or is over; the threshold stands beside the probability."""
+    name, p = printable(body["class"]), f"p {body['p_max']:.2f}"
+    if body["phase"] != "end":
+        said = "BEGINS" if body["phase"] == "start" else "goes on"
+        return f"{clock(body['t_on_ns'])} {printable(source)}  {name} {said}  {p} (from {body['threshold_on']:.2f})"
+    lasted, reason = (body["t_off_ns"] - body["t_on_ns"]) / 1e9, body["reason"]
+    why = "" if reason == "quiet" else f": {OVER.get(reason, printable(str(reason)))}"
+    return f"{clock(body['t_off_ns'])} {printable(source)}  {name} is over after {lasted:.0f} s{why}  {p} at most"
+
+
+def events(opened: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """Which (source, event) are open and since when; empty where none is."""
+    texts = [
+        f"{printable(body['class'])} at {printable(source)} since {clock(body['t_on_ns'])}" for source, body in opened
+    ]
+    more = f" and {len(texts) - NAMED} more" if len(texts) > NAMED else ""
+    return f"heard now: {', '.join(texts[:NAMED])}{more}" if texts else ""
 
 
 def caption(body: Mapping[str, Any]) -> list[str]:

@@ -21,7 +21,7 @@ WIDEST = 120
 
 
 class LiveTable:
-    """A sink that draws `prob`, `health` and `meta`."""
+    """A sink that draws `prob`, `event`, `health` and `meta`."""
 
     def __init__(self, console: Console | None = None) -> None:
         """Draw on this console, or on standard output; nothing before the first message."""
@@ -74,6 +74,8 @@ class LiveTable:
             row.header, row.body = message.header, message.body
             row.drops += message.header["dropped_windows"]
             return line.window(message.header, message.body)
+        elif message.kind == "event":
+            return self._happened(message)
         elif message.kind == "health":
             row = self._row(message)
             row.health, row.drops = message.body, message.body["drops"]
@@ -82,6 +84,15 @@ class LiveTable:
                 row.told = condition
                 return line.state(_name(message), message.body)
         return None
+
+    def _happened(self, message: Message) -> str | None:
+        """An event goes on in silence, unless it had begun before we listened."""
+        events, body = self._row(message).events, message.body
+        before = events.pop(body["class"], None)
+        if body["phase"] != "end":
+            events[body["class"]] = body
+        known = before is not None and before["id"] == body["id"]
+        return None if known and body["phase"] != "end" else line.event(_name(message), body)
 
     def _row(self, message: Message) -> Row:
         return self._rows.setdefault(_name(message), Row())
@@ -102,11 +113,12 @@ def table(rows: Mapping[str, Row], meta: Mapping[str, Any], node: Mapping[str, A
     hears = max(narrow, width - 4 * narrow - 4)
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, width=width)
     drawn.title, drawn.title_justify, drawn.title_style = line.models(meta) if meta else None, "left", "dim"
-    drawn.caption, drawn.caption_justify, drawn.caption_style = _load(node) if node else None, "left", "dim"
+    below = _below(rows, node, width)
+    drawn.caption, drawn.caption_justify, drawn.caption_style = below, "left", "dim"
     for name in ("source", "window", "level", "hears", "unknown"):
         drawn.add_column(name, width=hears if name == "hears" else narrow, no_wrap=True)
     lines = line.TOP + (meta.get("captioner") is not None)
-    lines = lines if 4 + bool(line.alarms(node)) + (lines + 1) * len(rows) <= height else 1
+    lines = lines if 3 + len(below.plain.splitlines()) + (lines + 1) * len(rows) <= height else 1
     drawn.leading = int(lines > 1)
     for source, row in sorted(rows.items()):
         cells = [about(source, row), *heard(row, meta, narrow, hears, lines)]
@@ -114,6 +126,10 @@ def table(rows: Mapping[str, Row], meta: Mapping[str, Any], node: Mapping[str, A
     return drawn
 
 
-def _load(node: Mapping[str, Any]) -> Text:
-    alarms = line.alarms(node)
-    return Text.assemble((alarms, ALARM), "\n" if alarms else "", line.load(node))
+def _below(rows: Mapping[str, Row], node: Mapping[str, Any], width: int) -> Text:
+    """What is heard now, what is in alarm, and how busy the daemon is: a line each, where there is anything to say."""
+    opened = [(source, body) for source, row in sorted(rows.items()) for body in row.events.values()]
+    heard = Text(line.events(opened), "bold green")
+    heard.truncate(width, overflow="ellipsis")
+    texts = [heard, Text(line.alarms(node), ALARM), Text(line.load(node) if node else "")]
+    return Text("\n").join(text for text in texts if text)

@@ -14,7 +14,7 @@ from mgcld.client import DEFAULT_ENDPOINT, Received, Subscription, subscribe
 from mgcld.data import Message, MessageKind
 from mgcld.errors import ReceiveTimeout
 
-KINDS = ("prob", "health", "meta")
+KINDS = ("prob", "event", "health", "meta")
 PATIENCE_SECONDS = 5.0
 """When nothing comes for so long, a person wants to know what to check."""
 SILENCES = 3

@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from children import Terminal
@@ -14,7 +14,7 @@ from rich.console import Console
 
 from mgcld.cli import line
 from mgcld.cli.table import LiveTable
-from mgcld.data import Message, SourceStatus, State
+from mgcld.data import EndReason, Event, Message, Phase, SourceStatus, State
 from mgcld.interfaces import Sink
 from mgcld.service import wire
 
@@ -75,6 +75,25 @@ def health(state: State = "live", source: str = "kitchen", **more: Any) -> Messa
 
 def meta(thresholds: Sequence[float] = (0.5, 0.5, 0.5, 0.5), captioner: str | None = "tags") -> Message:
     return wire.meta(wire.Meta(CLASSES, thresholds, "mini", captioner, "0a1b", 5.0, 2.5, "1.2.3"))
+
+
+def event(
+    phase: Phase = "start",
+    name: str = "siren",
+    source: str = "kitchen",
+    lasted: float = 5,
+    reason: EndReason | None = None,
+    id: str = "01",
+) -> Message:
+    heard_ns = NOON + round(lasted * 1e9)
+    record = Event(
+        id, source, name, phase, NOON, heard_ns, 0.934, 0.8, 1, 0.71, 0.4, "adc", 0, "0a1b", reason or quiet_at(phase)
+    )
+    return wire.event(record)
+
+
+def quiet_at(phase: Phase) -> EndReason | None:
+    return "quiet" if phase == "end" else None
 
 
 def node(*alarms: str) -> Message:
@@ -309,6 +328,49 @@ def test_a_source_whose_sound_waits_on_disk_says_how_much() -> None:
     assert "late" not in screen(prob(), health())
 
 
+def test_elsewhere_the_start_and_the_end_of_an_event_are_a_line_each() -> None:
+    text = drawn(event(), event("update", lasted=30), event("end", lasted=65), terminal=False)
+    assert text.splitlines() == [
+        f"{line.clock(NOON)} kitchen  siren BEGINS  p 0.93 (from 0.71)",
+        f"{line.clock(NOON + MINUTE + 5_000_000_000)} kitchen  siren is over after 65 s  p 0.93 at most",
+    ]
+
+
+@pytest.mark.parametrize("reason", get_args(EndReason))
+def test_a_line_says_why_an_event_is_over_unless_it_is_just_quiet(reason: EndReason) -> None:
+    text = drawn(event("end", reason=reason), terminal=False)
+    if reason == "quiet":
+        assert "is over after 5 s  p" in text
+    else:
+        assert f"is over after 5 s: {line.OVER[reason]}  p" in text
+
+
+def test_an_event_that_had_begun_before_somebody_listens_is_told_once() -> None:
+    text = drawn(event("update", lasted=30), event("update", lasted=35), terminal=False)
+    assert text == f"{line.clock(NOON)} kitchen  siren goes on  p 0.93 (from 0.71)\n"
+    assert drawn(event(), event(), event(id="02"), terminal=False).count("BEGINS") == 2
+
+
+def test_a_class_with_an_open_event_is_marked_and_told_below_the_table_without_colours_too() -> None:
+    for environ in ({}, {"NO_COLOR": "1"}):
+        mark = re.compile(r"\x1b\[1;7[;\d]*msiren")
+        assert mark.search(drawn(meta(), prob(), event(), environ=environ))
+        assert not mark.search(drawn(meta(), prob(), event("end"), environ=environ))
+    messages = [meta(), prob(), event(), node(), event("update", lasted=30)]
+    assert f"heard now: siren at kitchen since {line.clock(NOON)}" in screen(*messages)
+    assert "heard now" not in screen(*messages, event("end", lasted=65))
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_open_events_take_one_line_however_many_there_are(width: int) -> None:
+    events = [event(name=f"a class with a name of some length {number}", id=str(number)) for number in range(5)]
+    shown = screen(meta(), prob(), node(), *events, width=width)
+    assert max(len(text) for text in shown.splitlines()) <= width
+    (told,) = [text for text in shown.splitlines() if "some length" in text]
+    assert told.startswith("heard now: a class with a name of some length 0 at kitchen")
+    assert line.events([("kitchen", message.body) for message in events]).endswith(" and 2 more")
+
+
 def test_many_alarms_are_counted() -> None:
     assert line.alarms(node(*"abcde").body) == "ALARM: a, b, c and 2 more"
     older = {name: value for name, value in node().body.items() if name != "alarms"}
@@ -328,7 +390,11 @@ def test_a_live_source_that_is_digitally_silent_says_so_in_every_height(height: 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_no_name_steers_the_terminal(terminal: bool) -> None:
     evil = "\x1b[2J\r\n\x07[red]"
-    messages = [with_caption(prob(evil, [(evil, 0.9)]), evil), health("lost", evil, hint=evil)]
+    messages = [
+        with_caption(prob(evil, [(evil, 0.9)]), evil),
+        health("lost", evil, hint=evil),
+        event("start", evil, evil),
+    ]
     text = drawn(*messages, terminal=terminal)
     assert "\x1b[2J" not in text
     assert "\x07" not in text

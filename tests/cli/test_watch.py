@@ -4,12 +4,13 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from children import Child, Terminal
 
 from mgcld.cli.watch import SILENCES, advice
-from mgcld.data import Message, SourceStatus
+from mgcld.data import Event, Message, SourceStatus
 from mgcld.service import wire
 from mgcld.service.publisher import Publisher
 
@@ -80,6 +81,20 @@ def test_a_pipe_gets_one_line_a_window_at_once(bus: Publisher, stamper: wire.Sta
         bus.publish(stamper.stamp(prob()))
         assert child.line()[9:] == "kitchen  silence  siren 0.75  unknown 0.25  42 ms"
         assert child.errors == f"listening to {bus.endpoint}; Ctrl-C ends\n"
+
+
+def test_an_event_is_a_line_when_it_begins_and_when_it_is_over(bus: Publisher, stamper: wire.Stamper) -> None:
+    with Child(WATCH, bus.endpoint) as child, Child(WATCH, bus.endpoint, "--json") as machine:
+        for _ in range(2):
+            child.line()
+        for _ in range(3):
+            machine.line()
+        begun = Event("01", "kitchen", "siren", "start", 0, 5 * 10**9, 0.9, 0.8, 1, 0.7, 0.4, "adc", 0, "0a1b")
+        for event in (begun, replace(begun, phase="update"), replace(begun, phase="end", reason="gap")):
+            bus.publish(stamper.stamp(wire.event(event)))
+        assert child.line()[9:] == "kitchen  siren BEGINS  p 0.90 (from 0.70)"
+        assert child.line()[9:] == "kitchen  siren is over after 5 s: sound is missing  p 0.90 at most"
+        assert [json.loads(machine.line())["body"]["phase"] for _ in range(3)] == ["start", "update", "end"]
 
 
 def test_one_source_can_be_chosen(bus: Publisher, stamper: wire.Stamper) -> None:
