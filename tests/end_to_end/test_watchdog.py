@@ -59,7 +59,7 @@ def fed(times: int, facts: list[str]) -> bool:
 def test_a_loop_that_hangs_is_not_fed_and_tells_where_it_hung(
     demo: Path, tmp_path: Path, manager: Manager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The publisher goes on, answers a new subscriber, and feeds nothing for the loop. Then SIGABRT, as from systemd."""
+    """The publisher goes on and answers a new subscriber, but feeds nothing. Then SIGABRT, as from systemd."""
     (tmp_path / "elsewhere.py").write_text(ENCODER)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
     sign = tmp_path / "hang"
