@@ -52,8 +52,8 @@ def uncommented(path: Path) -> str:
 # The files that we ship
 
 
-def test_there_is_a_file_for_each_built_in_source_and_the_demo() -> None:
-    assert {path.stem for path in FILES} == {"demo", *BUILT_IN["source"]}
+def test_there_is_a_file_for_each_built_in_source_the_demo_and_the_service() -> None:
+    assert {path.stem for path in FILES} == {"demo", "service", *BUILT_IN["source"]}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

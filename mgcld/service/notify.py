@@ -1,15 +1,21 @@
 """Tells systemd how the service is doing (sd_notify): one datagram a fact, nothing where nobody asks."""
 
+import contextlib
 import logging
 import os
 import socket
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 logger = logging.getLogger(__name__)
 
 SEND_SECONDS = 1.0
 """A service manager that does not read is not waited for any longer."""
+EXTENSION_SECONDS = 60.0
+"""While weights load, so much more time is asked for at once, three times as often as needed."""
+LONGEST_LOADING_SECONDS = 1800.0
+"""Then no more is asked for: a start that hangs must end, and 30 minutes fetch 1 GB at 5 Mbit/s."""
 
 
 class Notifier:
@@ -45,16 +51,49 @@ class Notifier:
             self._fed = now
             self._send("WATCHDOG=1")
 
+    def reloading(self) -> None:
+        """The configuration is read anew; `ready()` must follow, whatever came of it.
+
+        The time tells the manager (Type=notify-reload) that this answers its signal, and no earlier one.
+        """
+        self._send("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+
+    def extend_timeout(self, seconds: float) -> None:
+        """The start or the stop in progress may go on for so many seconds from now."""
+        self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
+
+    @contextlib.contextmanager
+    def extending(
+        self, most_seconds: float = LONGEST_LOADING_SECONDS, step_seconds: float = EXTENSION_SECONDS
+    ) -> Iterator[None]:
+        """Ask for `step_seconds` more, again and again, until the block ends or `most_seconds` have passed."""
+        done = threading.Event()
+        asking = threading.Thread(target=self._extend, args=(done, most_seconds, step_seconds), daemon=True)
+        asking.start()
+        try:
+            yield
+        finally:
+            done.set()
+            asking.join(SEND_SECONDS + 1)
+
     def stopping(self) -> None:
         """The service is on its way out."""
         self._send("STOPPING=1")
 
-    def _send(self, fact: str) -> None:
+    def _extend(self, done: threading.Event, most_seconds: float, step_seconds: float) -> None:
+        until = time.monotonic() + most_seconds
+        while (left := until - time.monotonic()) > 0:
+            self.extend_timeout(min(step_seconds, left))
+            if done.wait(min(step_seconds / 3, left)):
+                return
+        logger.warning("still loading after %.0f min: the service manager is not asked to wait", most_seconds / 60)
+
+    def _send(self, *facts: str) -> None:
         if self._address is None:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
                 sender.settimeout(SEND_SECONDS)
-                sender.sendto(fact.encode(errors="replace"), self._address)
+                sender.sendto("\n".join(facts).encode(errors="replace"), self._address)
         except OSError as error:
-            logger.warning("service manager: cannot say %s: %s", fact.partition("=")[0], error)
+            logger.warning("service manager: cannot say %s: %s", facts[0].partition("=")[0], error)
