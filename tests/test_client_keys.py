@@ -3,62 +3,19 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 import pytest
-import zmq
-from bus_messages import prob
-from zmq.auth import CURVE_ALLOW_ANY
-from zmq.auth.certs import create_certificates, load_certificate
-from zmq.auth.thread import ThreadAuthenticator
+from encrypting import Encrypting, write_keys
+from zmq.auth.certs import load_certificate
 
 from mgcld.client import subscribe, subscribe_async
 from mgcld.errors import ConfigError
-from mgcld.service import wire
 
 
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
-    """A folder with the pairs of a daemon, a friend and a stranger; of these, the daemon knows the friend."""
-    (tmp_path / "allowed").mkdir()
-    for name in ("daemon", "friend", "stranger"):
-        _, secret = create_certificates(tmp_path, name)
-        Path(secret).chmod(0o600)
-    (tmp_path / "allowed/friend.key").write_bytes((tmp_path / "friend.key").read_bytes())
+    write_keys(tmp_path)
     return tmp_path
-
-
-class Encrypting:
-    """An XPUB that lets in only whom it knows, or anybody who knows it."""
-
-    def __init__(self, keys: Path) -> None:
-        self._context = zmq.Context()
-        self._guard = ThreadAuthenticator(self._context)
-        self._guard.start()
-        self._allowed = str(keys / "allowed")
-        self._xpub = self._context.socket(zmq.XPUB)
-        self._xpub.curve_publickey, self._xpub.curve_secretkey = load_certificate(keys / "daemon.key_secret")
-        self._xpub.curve_server = True
-        self.endpoint = f"tcp://127.0.0.1:{self._xpub.bind_to_random_port('tcp://127.0.0.1')}"
-
-    def let_in(self, *, anybody: bool) -> None:
-        self._guard.configure_curve(location=CURVE_ALLOW_ANY if anybody else self._allowed)
-
-    def is_joined(self, seconds: float) -> bool:
-        """Whether a subscriber comes in time; it is told one thing."""
-        if not self._xpub.poll(round(1000 * seconds)):
-            return False
-        self._xpub.recv()
-        self._xpub.send_multipart(wire.frames(wire.Stamper("attic").stamp(prob())))
-        return True
-
-    def __enter__(self) -> "Encrypting":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._xpub.close(linger=0)
-        self._guard.stop()
-        self._context.term()
 
 
 @pytest.fixture

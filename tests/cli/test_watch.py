@@ -4,9 +4,11 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from children import Child, Terminal
+from encrypting import Encrypting, write_keys
 
 from mgcld.cli.watch import SILENCES, advice
 from mgcld.data import Message, SourceStatus
@@ -80,6 +82,16 @@ def test_a_pipe_gets_one_line_a_window_at_once(bus: Publisher, stamper: wire.Sta
         bus.publish(stamper.stamp(prob()))
         assert child.line()[9:] == "kitchen  silence  siren 0.75  unknown 0.25  42 ms"
         assert child.errors == f"listening to {bus.endpoint}; Ctrl-C ends\n"
+
+
+def test_a_daemon_that_encrypts_is_watched_with_keys(tmp_path: Path) -> None:
+    write_keys(tmp_path)
+    keys = ("--server-key", str(tmp_path / "daemon.key"), "--key-file", str(tmp_path / "friend.key_secret"))
+    with Encrypting(tmp_path) as bus:
+        bus.let_in(anybody=False)
+        with Child(WATCH, bus.endpoint, "--json", *keys) as child:
+            assert bus.is_joined(30)
+            assert json.loads(child.line())["kind"] == "prob"
 
 
 def test_one_source_can_be_chosen(bus: Publisher, stamper: wire.Stamper) -> None:
