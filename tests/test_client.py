@@ -6,7 +6,7 @@ import logging
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from bus_messages import PUBLISHING, event, meta, node, prob
 from children import Child
 
 from mgcld import client, config
-from mgcld.client import Received, Subscription, subscribe
+from mgcld.client import Received, Subscription, subscribe, subscribe_async
 from mgcld.errors import ConfigError, ReceiveTimeout
 from mgcld.service import wire
 from mgcld.service.publisher import Publisher
@@ -255,6 +255,15 @@ def test_an_address_that_is_none_is_a_named_error(endpoint: str) -> None:
     with pytest.raises(ConfigError, match="cannot listen") as refusal:
         subscribe(endpoint)
     assert refusal.value.help
+
+
+@pytest.mark.parametrize("way", [subscribe, subscribe_async])
+def test_it_goes_on_trying_holds_a_bounded_queue_and_never_conflates(way: Callable[[str], Any]) -> None:
+    messages = way("tcp://127.0.0.1:1")
+    socket = messages._socket
+    assert (socket.reconnect_ivl, socket.reconnect_ivl_max, socket.rcvhwm) == (100, 10_000, 1000)
+    assert (socket.linger, socket.heartbeat_ivl, socket.conflate) == (0, 5000, 0)
+    messages.close()
 
 
 def test_a_kind_that_is_none_is_a_named_error() -> None:

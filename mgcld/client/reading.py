@@ -21,6 +21,7 @@ class Reader:
         """Messages that were skipped because they were none."""
         self._classes = None if classes is None else {*several(classes)}
         self._boot_id: str | None = None
+        self._restarted = False  # and nobody was told yet
         self._seen: dict[str, int] = {}
 
     def take(self, frames: Sequence[bytes]) -> Received | None:
@@ -31,22 +32,25 @@ class Reader:
             self.malformed += 1
             logger.warning("skipped a message: %s", error)
             return None
-        return message if message is not None and self._is_wanted(message) else None
+        if message is None or not self._is_wanted(message):
+            return None
+        self._restarted = False
+        return message
 
     def _is_wanted(self, message: Received) -> bool:
         return message.kind != "event" or self._classes is None or message.name in self._classes
 
     def _placed(self, topic: str, header: Mapping[str, Any], body: Mapping[str, Any]) -> Received | None:
         boot_id, seq = header["boot_id"], header["seq"]
-        restarted = self._boot_id not in (None, boot_id)
-        if restarted:
+        if self._boot_id not in (None, boot_id):
+            self._restarted = True
             self._seen = dict.fromkeys(self._seen, -1)  # every topic begins at 0 again
         self._boot_id = boot_id
         last = self._seen.get(topic, seq - 1)
         if seq <= last:
             return None
         self._seen[topic] = seq
-        return Received(topic.split("/")[2], topic, header, body, seq - last - 1, restarted)
+        return Received(topic.split("/")[2], topic, header, body, seq - last - 1, self._restarted)
 
 
 def _parsed(frames: Sequence[bytes]) -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:
