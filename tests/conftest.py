@@ -38,6 +38,10 @@ def _has_nss_wrapper() -> bool:
     return _runs(sys.executable, "-c", "import ctypes; ctypes.CDLL('libnss_wrapper.so')")
 
 
+def _has_node() -> bool:
+    return _runs("node", "--version") and _runs("npm", "--version")
+
+
 def _has_openssl() -> bool:
     return _runs("openssl", "version")
 
@@ -60,6 +64,7 @@ def _has_systemd() -> bool:
 
 
 SYSTEM: dict[str, Callable[[], bool]] = {
+    "node": _has_node,
     "nss-wrapper": _has_nss_wrapper,
     "openssl": _has_openssl,
     "portaudio": _has_portaudio,

@@ -6,21 +6,24 @@ import logging
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import zmq
+from bus_messages import PUBLISHING, event, meta, node, prob
+from children import Child
 
 from mgcld import client, config
-from mgcld.client import Received, Subscription, subscribe
-from mgcld.data import Message
+from mgcld.client import Received, Subscription, subscribe, subscribe_async
 from mgcld.errors import ConfigError, ReceiveTimeout
 from mgcld.service import wire
 from mgcld.service.publisher import Publisher
 
-BODY = {"p": [0.75, 0.0], "unknown": 0.25, "top": [["siren", 0.75], ["unknown", 0.25], ["rain", 0.0]]}
+TESTS = str(Path(__file__).parent)
 
 
 @pytest.fixture
@@ -32,19 +35,6 @@ def stamper() -> wire.Stamper:
 def bus() -> Iterator[Publisher]:
     with Publisher("tcp://127.0.0.1:*") as started:
         yield started
-
-
-def prob(source: str = "mic1") -> Message:
-    header = {"source": source, "t_start_ns": 1_700_000_000_500_000_000, "t_end_ns": 1_700_000_005_500_000_000}
-    return Message("prob", wire.topic("prob", source), header, BODY)
-
-
-def meta() -> Message:
-    return wire.meta(wire.Meta(["siren", "rain"], [0.5, 0.5], "mini", None, "0a1b", 5.0, 5.0))
-
-
-def node() -> Message:
-    return wire.node_health(wire.NodeStatus(None, 0, 0.0, 1, None, {"live": 1}))
 
 
 def joined(bus: Publisher, stamper: wire.Stamper, **options: Any) -> Subscription:
@@ -75,7 +65,44 @@ def test_what_is_no_prob_has_no_such_facts(bus: Publisher, stamper: wire.Stamper
         message = next(messages)
     assert message.source == "node"
     assert (message.top, message.unknown, message.start, message.end) == ([], None, None, None)
+    assert (message.id, message.name, message.phase, message.heard) == (None, None, None, None)
     assert Received("meta", "mgcl/v1/meta/", {}, {}).source is None
+
+
+def test_an_event_has_its_facts_at_hand(bus: Publisher, stamper: wire.Stamper) -> None:
+    with joined(bus, stamper, kinds=["event"]) as messages:
+        for phase in ("start", "end"):
+            bus.publish(stamper.stamp(event("dog/bark", phase)))
+        start, end = next(messages), next(messages)
+    assert start.topic == "mgcl/v1/event/mic1/dog%2Fbark/"
+    assert (start.source, start.name, start.phase, start.id) == ("mic1", "dog/bark", "start", end.id)
+    assert start.start == datetime(2023, 11, 14, 22, 13, 20, 500_000, UTC) == end.start
+    assert start.end is None
+    assert end.phase == "end"
+    assert end.end == end.heard == start.heard == datetime(2023, 11, 14, 22, 13, 25, 500_000, UTC)
+    assert (start.lost, end.lost, end.header["seq"]) == (0, 0, 1)
+
+
+def test_events_of_other_classes_are_not_heard_and_are_no_loss(bus: Publisher, stamper: wire.Stamper) -> None:
+    with joined(bus, stamper, kinds=["event", "prob"], classes="siren") as messages:
+        for message in (event("rain"), event("siren"), prob(), event("siren", "end"), event("rain", "end")):
+            bus.publish(stamper.stamp(message))
+        heard = [next(messages) for _ in range(3)]
+    assert [(m.kind, m.name, m.phase, m.lost) for m in heard] == [
+        ("event", "siren", "start", 0),
+        ("prob", None, None, 0),
+        ("event", "siren", "end", 0),
+    ]
+
+
+def test_a_message_says_how_old_it_is(bus: Publisher, stamper: wire.Stamper) -> None:
+    late = prob()
+    with joined(bus, stamper) as messages:
+        bus.publish(stamper.stamp(late))
+        assert 0 <= next(messages).age_seconds < 20
+        minute_ago = {**late.header, "t_pub_ns": time.time_ns() - 60 * 10**9}
+        bus.publish(stamper.stamp(replace(late, header=minute_ago)))
+        assert 60 <= next(messages).age_seconds < 80
 
 
 def test_only_what_was_asked_for_is_heard(bus: Publisher, stamper: wire.Stamper) -> None:
@@ -139,6 +166,23 @@ def test_a_restart_is_recognised_by_boot_id_and_is_no_loss(stamper: wire.Stamper
         bus.publish(again.stamp(prob()))
         second = next(messages)
         assert (second.header["seq"], second.restarted, second.lost) == (1, False, 1)
+
+
+def test_a_daemon_that_is_killed_and_started_again_is_heard_again() -> None:
+    """A real process on the same port, while the subscription stays: what came between is told."""
+    with Child(PUBLISHING, "tcp://127.0.0.1:*", TESTS) as first:
+        endpoint, boot_id = first.line().split()
+        messages = subscribe(endpoint, timeout_seconds=60)
+        assert next(messages).header["boot_id"] == boot_id
+        first.process.kill()
+        first.wait()
+    with messages, Child(PUBLISHING, endpoint, TESTS) as second:
+        other_id = second.line().split()[1]
+        heard = next(message for message in messages if message.restarted)
+        after = next(messages)
+    assert heard.header["boot_id"] == other_id != boot_id
+    assert heard.lost == heard.header["seq"]  # all of the new start that we were too late for
+    assert (after.header["seq"], after.lost, after.restarted) == (heard.header["seq"] + 1, 0, False)
 
 
 def test_waiting_for_nothing_ends_with_a_clear_error_and_may_go_on(bus: Publisher, stamper: wire.Stamper) -> None:
@@ -211,6 +255,15 @@ def test_an_address_that_is_none_is_a_named_error(endpoint: str) -> None:
     with pytest.raises(ConfigError, match="cannot listen") as refusal:
         subscribe(endpoint)
     assert refusal.value.help
+
+
+@pytest.mark.parametrize("way", [subscribe, subscribe_async])
+def test_it_goes_on_trying_holds_a_bounded_queue_and_never_conflates(way: Callable[[str], Any]) -> None:
+    messages = way("tcp://127.0.0.1:1")
+    socket = messages._socket
+    assert (socket.reconnect_ivl, socket.reconnect_ivl_max, socket.rcvhwm) == (100, 10_000, 1000)
+    assert (socket.linger, socket.heartbeat_ivl, socket.conflate) == (0, 5000, 0)
+    messages.close()
 
 
 def test_a_kind_that_is_none_is_a_named_error() -> None:

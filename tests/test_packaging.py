@@ -69,6 +69,12 @@ def test_the_wheel_holds_the_bank_of_explanations(wheel: zipfile.ZipFile) -> Non
     assert held == {path.name for path in (CHECKOUT / "plugins/explainers/bank").iterdir()} >= {"animals.yaml"}
 
 
+def test_the_wheel_holds_the_schemas_of_the_messages(wheel: zipfile.ZipFile) -> None:
+    folder = "mgcld/schemas"
+    held = {name for name in wheel.namelist() if name.startswith(f"{folder}/") and name.endswith(".json")}
+    assert held == {f"{folder}/{kind}.json" for kind in ("prob", "event", "health", "meta")}
+
+
 def test_the_wheel_holds_nothing_else(wheel: zipfile.ZipFile) -> None:
     tops = {name.split("/")[0] for name in wheel.namelist()}
     assert tops == {"mgcld", "mgcld_plugins", f"mgcld-{mgcld.__version__}.dist-info"}

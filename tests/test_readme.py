@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from mgcld.cli import app
 from mgcld.data import Prediction, SourceStatus, Window
@@ -13,9 +14,10 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_subscriber_in_any_language_is_the_tested_one() -> None:
-    example = (ROOT / "tests/examples/subscribe.py").read_text(encoding="utf-8")
-    assert example.split('"""\n\n', 1)[1].strip() in README
+@pytest.mark.parametrize(("name", "begins_after"), [("subscribe.py", '"""\n\n'), ("subscribe.mjs", "\n\n")])
+def test_the_subscribers_in_any_language_are_the_tested_ones(name: str, begins_after: str) -> None:
+    example = (ROOT / "tests/examples" / name).read_text(encoding="utf-8")
+    assert example.split(begins_after, 1)[1].strip() in README
 
 
 def test_every_command_is_told() -> None:

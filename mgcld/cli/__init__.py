@@ -16,6 +16,7 @@ from mgcld.cli.encoders import encoders
 from mgcld.cli.evaluate import Listing, evaluate
 from mgcld.cli.explain import explain
 from mgcld.cli.run import run
+from mgcld.cli.schema import schema
 from mgcld.cli.train import train
 from mgcld.cli.watch import watch
 from mgcld.errors import MgcldError
@@ -26,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, check, train, explain, classify, watch, devices, encoders, demo):
+for command in (run, check, train, explain, classify, watch, schema, devices, encoders, demo):
     app.command()(command)
 app.command("eval", cls=Listing)(evaluate)
 

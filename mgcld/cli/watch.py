@@ -4,6 +4,7 @@ import json
 import signal
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, cast
 
 import typer
@@ -25,13 +26,22 @@ def watch(
     endpoint: Annotated[str, typer.Argument(help="Where the daemon publishes.")] = DEFAULT_ENDPOINT,
     source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a message, for machines.")] = False,
+    server_key: Annotated[str | None, typer.Option(help="Where it encrypts: its public key, or its .key file.")] = None,
+    key_file: Annotated[Path | None, typer.Option(help="Where it asks who we are: our .key_secret file.")] = None,
 ) -> None:
     """Show what a running mgcld hears, until Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the terminal gets its cursor back
     table = LiveTable()
     notes = table.console if table.console.is_terminal and not json_lines else Console(stderr=True)
     try:
-        with subscribe(endpoint, KINDS, [source] if source else None, PATIENCE_SECONDS) as messages:
+        with subscribe(
+            endpoint,
+            KINDS,
+            [source] if source else None,
+            PATIENCE_SECONDS,
+            server_key=server_key,
+            key_file=key_file,
+        ) as messages:
             _say(notes, f"listening to {endpoint}; Ctrl-C ends")
             for message in _patiently(messages, endpoint, source, notes):
                 if message.restarted:

@@ -5,9 +5,11 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from children import Child, Terminal
+from encrypting import Encrypting, write_keys
 
 from mgcld.cli.watch import SILENCES, advice
 from mgcld.data import Event, Message, SourceStatus
@@ -95,6 +97,16 @@ def test_an_event_is_a_line_when_it_begins_and_when_it_is_over(bus: Publisher, s
         assert child.line()[9:] == "kitchen  siren BEGINS  p 0.90 (from 0.70)"
         assert child.line()[9:] == "kitchen  siren is over after 5 s: sound is missing  p 0.90 at most"
         assert [json.loads(machine.line())["body"]["phase"] for _ in range(3)] == ["start", "update", "end"]
+
+
+def test_a_daemon_that_encrypts_is_watched_with_keys(tmp_path: Path) -> None:
+    write_keys(tmp_path)
+    keys = ("--server-key", str(tmp_path / "daemon.key"), "--key-file", str(tmp_path / "friend.key_secret"))
+    with Encrypting(tmp_path) as bus:
+        bus.let_in(anybody=False)
+        with Child(WATCH, bus.endpoint, "--json", *keys) as child:
+            assert bus.is_joined(30)
+            assert json.loads(child.line())["kind"] == "prob"
 
 
 def test_one_source_can_be_chosen(bus: Publisher, stamper: wire.Stamper) -> None:

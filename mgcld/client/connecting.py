@@ -1,0 +1,121 @@
+"""A SUB socket that leads to the daemon, and to the topics that somebody wants."""
+
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import zmq
+from zmq.auth.certs import load_certificate
+
+from mgcld.errors import ConfigError
+
+DEFAULT_ENDPOINT = "tcp://127.0.0.1:5765"
+KINDS = ("prob", "event", "health", "meta")
+PREFIX = "mgcl/v1"
+
+WAITING_MESSAGES = 1000
+RECONNECT_MS, RECONNECT_MAX_MS = 100, 10_000
+HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 5_000, 15_000
+
+
+def connect(
+    socket: "zmq.Socket[Any]",
+    endpoint: str,
+    kinds: Sequence[str],
+    sources: Sequence[str] | None,
+    *,
+    server_key: str | Path | None,
+    key_file: str | Path | None,
+) -> None:
+    """Connect and subscribe; ZeroMQ goes on trying. The parameters are those of `mgcld.client.subscribe`.
+
+    Raises:
+        ConfigError: the address, a kind or a key makes no sense; the socket is closed.
+    """
+    try:
+        prefixes = _prefixes(several(kinds), None if sources is None else several(sources))
+        _set_options(socket)
+        _encrypt(socket, server_key, key_file)
+        _reach(socket, endpoint)
+        for prefix in prefixes:
+            socket.subscribe(prefix)
+    except ConfigError:
+        socket.close(linger=0)
+        raise
+
+
+def several(names: Sequence[str]) -> Sequence[str]:
+    """One name alone needs no list."""
+    return [names] if isinstance(names, str) else names
+
+
+def _set_options(socket: "zmq.Socket[Any]") -> None:
+    socket.linger = 0
+    socket.rcvhwm = WAITING_MESSAGES
+    socket.reconnect_ivl = RECONNECT_MS
+    socket.reconnect_ivl_max = RECONNECT_MAX_MS
+    socket.heartbeat_ivl = HEARTBEAT_MS
+    socket.heartbeat_timeout = HEARTBEAT_TIMEOUT_MS
+
+
+def _reach(socket: "zmq.Socket[Any]", endpoint: str) -> None:
+    try:
+        socket.ipv6 = "[" in endpoint  # otherwise `localhost` could be looked for on ::1 only
+        socket.connect(endpoint)
+    except zmq.ZMQError as error:
+        raise ConfigError(
+            f"cannot listen to {endpoint!r}: {zmq.strerror(error.errno or 0)}",
+            help="write tcp://HOST:PORT or ipc://PATH",
+        ) from error
+
+
+def _prefixes(kinds: Sequence[str], sources: Sequence[str] | None) -> list[str]:
+    unknown = sorted({*kinds} - {*KINDS})
+    if unknown:
+        raise ConfigError(f"no kind of message is called {unknown[0]!r}", help=f"kinds: {', '.join(KINDS)}")
+    return [prefix for kind in kinds for prefix in _prefixes_of(kind, None if kind == "meta" else sources)]
+
+
+def _prefixes_of(kind: str, sources: Sequence[str] | None) -> list[str]:
+    if sources is None:
+        return [f"{PREFIX}/{kind}/"]
+    return [f"{PREFIX}/{kind}/{quote(source, safe='')}/" for source in sources]
+
+
+def _encrypt(socket: "zmq.Socket[Any]", server_key: str | Path | None, key_file: str | Path | None) -> None:
+    """CURVE: whoever has the server's key hears what it says; without a file of our own we are anybody."""
+    if server_key is None:
+        if key_file is not None:
+            raise ConfigError("a key file without the server's key", help="give server_key, the daemon's public key")
+        return
+    public, secret = zmq.curve_keypair() if key_file is None else _own(Path(key_file))
+    try:
+        socket.curve_publickey, socket.curve_secretkey = public, secret
+        socket.curve_serverkey = _public(server_key)
+    except (zmq.ZMQError, ValueError) as error:
+        raise ConfigError("that is no key", help="a key has 40 characters, or give the path of its file") from error
+
+
+def _public(key: str | Path) -> bytes:
+    """What is no path is the key itself, and no message repeats it: somebody may have taken the secret one."""
+    if isinstance(key, Path) or key.endswith(".key"):
+        return _read(Path(key))[0]
+    return key.encode()
+
+
+def _own(path: Path) -> tuple[bytes, bytes]:
+    public, secret = _read(path)
+    if secret is None:
+        raise ConfigError(f"{path} holds no secret key", help="give the file that ends in .key_secret")
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise ConfigError(f"{path} can be read by others", help=f"keep it to yourself: chmod 600 {path}")
+    return public, secret
+
+
+def _read(path: Path) -> tuple[bytes, bytes | None]:
+    try:
+        return load_certificate(path)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} is no key file that can be read", help="`mgcld keys new` writes some") from error
