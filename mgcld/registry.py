@@ -34,7 +34,10 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "chat": "mgcld_plugins.explainers.chat:ChatExplainer",
         "template": "mgcld_plugins.explainers.template:TemplateExplainer",
     },
-    "sink": {},
+    "sink": {
+        "jsonl": "mgcld_plugins.sinks.jsonl:JsonlSink",
+        "mqtt": "mgcld_plugins.sinks.mqtt:MqttSink",
+    },
 }
 
 

@@ -1,6 +1,7 @@
 """What all tests share: which system packages are here, and how to run `mgcld` as a process."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -34,6 +35,10 @@ def _runs(*command: str) -> bool:
         return False
 
 
+def _has_mosquitto() -> bool:
+    return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is not None
+
+
 def _has_nss_wrapper() -> bool:
     return _runs(sys.executable, "-c", "import ctypes; ctypes.CDLL('libnss_wrapper.so')")
 
@@ -64,6 +69,7 @@ def _has_systemd() -> bool:
 
 
 SYSTEM: dict[str, Callable[[], bool]] = {
+    "mosquitto": _has_mosquitto,
     "node": _has_node,
     "nss-wrapper": _has_nss_wrapper,
     "openssl": _has_openssl,
