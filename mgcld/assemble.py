@@ -30,7 +30,7 @@ from mgcld.service.address import bindable
 from mgcld.service.check import Checkup, SpoolPlan
 from mgcld.service.daemon import Daemon
 from mgcld.service.engine import Engine
-from mgcld.service.event_rules import rules_of
+from mgcld.service.event_rules import build_rules, check_classes, unknown_classes
 from mgcld.service.manager import Manager
 from mgcld.service.model_check import ModelPlan
 from mgcld.service.notify import Notifier
@@ -67,10 +67,11 @@ def build_daemon(read: Callable[[], Config], *, views: Mapping[str, Sink]) -> Da
     outlet = Outlet(stamper, publisher, views)
     workshop = DaemonsWorkshop(read, config, inbox, outlet)
     served = workshop.served(config)
+    check_classes(config.events, served.meta.classes)
     workshop.rules(config, served)
     for name in config.sinks:
         outlet.add(name, workshop.sink(config, name))
-    decider = Decider(update_seconds=config.events.update_seconds, longest_hop_seconds=_longest_hop(config))
+    decider = Decider(update_seconds=config.events.update_seconds, longest_hop_seconds=config.longest_hop_seconds)
     engine = Engine(served, inbox, outlet, decider, max_batch=config.max_batch)
     notifier = Notifier.from_environment()
     roster = Roster(
@@ -141,7 +142,11 @@ class DaemonsWorkshop:
 
     def rules(self, config: Config, served: Served) -> Rules:
         """See `Workshop`."""
-        return rules_of(config.events, served.meta.classes, served.thresholds)
+        return build_rules(config.events, served.meta.classes, served.thresholds)
+
+    def strange_rules(self, config: Config, served: Served) -> Sequence[str]:
+        """See `Workshop`."""
+        return unknown_classes(config.events, served.meta.classes)
 
 
 def build_checkup(config: Config) -> Checkup:
@@ -299,11 +304,6 @@ def _publisher(config: Config) -> Publisher:
     endpoint, insecure = config.publish.endpoint, config.publish.insecure
     bindable(endpoint, insecure=insecure)
     return Publisher(endpoint, insecure=insecure, beside=_beside())
-
-
-def _longest_hop(config: Config) -> float:
-    policy = config.overload
-    return max(config.hop_seconds, policy.longest_hop_seconds if policy.policy == "longer_hop" else 0.0)
 
 
 def _captioner_of(config: Config, adapter: Adapter) -> Part:

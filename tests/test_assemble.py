@@ -11,7 +11,7 @@ from mgcld_plugins.explainers.template import TemplateExplainer
 from mgcld.assemble import build_daemon, build_recogniser, build_source, build_trainer, usual_explainer
 from mgcld.audio.spool import Spool
 from mgcld.audio.windows import made_window
-from mgcld.config import Config, Part, load_config, named_part
+from mgcld.config import Part, load_config, named_part
 from mgcld.demo.sounds import synthesise
 from mgcld.errors import CheckpointError, ConfigError
 from mgcld.model.checkpoint import load_adapter, save_adapter
@@ -149,7 +149,7 @@ class Quiet:
 
 @pytest.fixture
 def spooled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A configuration with a live source, a recording, a spool and an adapter, which is not there unless it is given."""
+    """A configuration with a live source, a recording, a spool and an adapter, absent unless given."""
     (tmp_path / "quiet.py").write_text(LIVE)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)

@@ -183,6 +183,12 @@ class Config(Model):
     log_format: Literal["auto", "plain", "journal", "json"] = "auto"
     """`plain` lines, `json` lines, or fields for systemd's journal; auto is the journal where stderr leads there."""
 
+    @property
+    def longest_hop_seconds(self) -> float:
+        """Seconds from a window's start to the next one's, where nothing is missing and whatever the load."""
+        lengthened = self.overload.longest_hop_seconds if self.overload.policy == "longer_hop" else 0.0
+        return max(self.hop_seconds, lengthened)
+
     @field_validator("node", "sources", "sinks")
     @classmethod
     def _names(cls, value: str | dict[str, Part], info: ValidationInfo) -> str | dict[str, Part]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mgcld.config import Config
 from mgcld.data import SourceStatus
-from mgcld.errors import BusyError, MgcldError, ModelError
+from mgcld.errors import BusyError, ConfigError, MgcldError, ModelError
 from mgcld.service import wire
 from mgcld.service.changes import Changes, changes
 from mgcld.service.desk import Desk, Errands
@@ -154,6 +154,9 @@ class Manager:
 
     def _swap(self, path: Path | None) -> Answer:
         served = self._tried(self._config, path)
+        self._workshop.rules(self._config, served)
+        for line in self._workshop.strange_rules(self._config, served):
+            logger.warning("adapter: %s; the rule waits for one that does", line)
         self._loop(lambda: self._take_over(self._config, served))
         return {"adapter": served.meta.adapter, "classes": [*served.meta.classes]}
 
@@ -182,6 +185,9 @@ class Manager:
         serves = self._engine.served
         if not found.model and served.meta.adapter == serves.meta.adapter:
             served = replace(serves, meta=served.meta)
+        strange = self._workshop.strange_rules(config, served)
+        if strange:
+            raise ConfigError("\n".join(strange), help=f"classes: {', '.join(map(repr, served.meta.classes))}")
         self._workshop.rules(config, served)
         self._exchange_sinks(config, found)
         same = served.meta.adapter == serves.meta.adapter or "adapter" in found.named
@@ -246,6 +252,9 @@ class Manager:
         self._config = config
         self._on_config(config)
         self._engine.use(served)
+        self._engine.decider.pace(
+            longest_hop_seconds=config.longest_hop_seconds, update_seconds=config.events.update_seconds
+        )
         self._engine.tell(self._engine.decider.use(served.meta.classes, served.meta.adapter, rules))
         if served.meta != before:
             self._outlet.send(wire.meta(served.meta))

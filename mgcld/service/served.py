@@ -73,6 +73,10 @@ class Workshop(Protocol):
         """When probabilities become events.
 
         Raises:
-            ConfigError: a rule is about a class that the adapter does not have.
+            ConfigError: what it says does not fit together, or not the adapter's thresholds.
         """
+        ...
+
+    def strange_rules(self, config: Config, served: Served) -> Sequence[str]:
+        """One line for each rule about a class that the adapter does not have."""
         ...
