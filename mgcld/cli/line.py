@@ -37,6 +37,13 @@ def hour(nanoseconds: int) -> str:
     return f"{datetime.fromtimestamp(nanoseconds / 1e9):%H:%M}"
 
 
+def duration(seconds: float) -> str:
+    """As exact as a person wants it."""
+    if seconds < 600:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
 def level(dbfs: float | None) -> str:
     """Digital silence has no level."""
     return "silence" if dbfs is None else f"{dbfs:.1f} dBFS"
@@ -80,7 +87,7 @@ def event(source: str, body: Mapping[str, Any]) -> str:
         return f"{clock(body['t_on_ns'])} {printable(source)}  {name} {said}  {p} (from {body['threshold_on']:.2f})"
     lasted, reason = (body["t_off_ns"] - body["t_on_ns"]) / 1e9, body["reason"]
     why = "" if reason == "quiet" else f": {OVER.get(reason, printable(str(reason)))}"
-    return f"{clock(body['t_off_ns'])} {printable(source)}  {name} is over after {lasted:.0f} s{why}  {p} at most"
+    return f"{clock(body['t_off_ns'])} {printable(source)}  {name} is over after {duration(lasted)}{why}  {p} at most"
 
 
 def events(opened: Sequence[tuple[str, Mapping[str, Any]]]) -> str:

@@ -128,7 +128,8 @@ def table(rows: Mapping[str, Row], meta: Mapping[str, Any], node: Mapping[str, A
 
 def _below(rows: Mapping[str, Row], node: Mapping[str, Any], width: int) -> Text:
     """What is heard now, what is in alarm, and how busy the daemon is: a line each, where there is anything to say."""
-    opened = [(source, body) for source, row in sorted(rows.items()) for body in row.events.values()]
+    opened = [(source, body) for source, row in rows.items() for body in row.events.values()]
+    opened.sort(key=lambda event: (event[0], event[1]["id"]))
     heard = Text(line.events(opened), "bold green")
     heard.truncate(width, overflow="ellipsis")
     texts = [heard, Text(line.alarms(node), ALARM), Text(line.load(node) if node else "")]

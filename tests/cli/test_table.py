@@ -336,6 +336,16 @@ def test_elsewhere_the_start_and_the_end_of_an_event_are_a_line_each() -> None:
     ]
 
 
+def test_a_long_event_is_told_in_minutes_or_hours() -> None:
+    assert [line.duration(seconds) for seconds in (0.6, 599, 3599, 86_400)] == ["1 s", "599 s", "60 min", "24.0 h"]
+
+
+def test_open_events_stand_in_the_order_of_their_beginning_however_often_they_are_told() -> None:
+    first, second = event(id="01"), event(name="rain", id="02")
+    again = event("update", id="01", lasted=30)
+    assert "heard now: siren at kitchen since" in screen(meta(), prob(), first, second, again)
+
+
 @pytest.mark.parametrize("reason", get_args(EndReason))
 def test_a_line_says_why_an_event_is_over_unless_it_is_just_quiet(reason: EndReason) -> None:
     text = drawn(event("end", reason=reason), terminal=False)
