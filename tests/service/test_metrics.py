@@ -33,7 +33,7 @@ WINDOW = replace(
 
 
 def prob(window: Window = WINDOW, **latency_ms: float) -> Message:
-    prediction = Prediction(META.classes, (0.5, 0.25), 0.25)
+    prediction = Prediction(("dog", "kettle"), (0.5, 0.25), 0.25)
     latency = {"queue": 20.0, "encode": 30.0, "adapt": 4.0, **latency_ms}
     return STAMPER.stamp(wire.prob(window, prediction, latency_ms=latency, adapter="abc123"))
 
