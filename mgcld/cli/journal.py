@@ -17,12 +17,14 @@ SOCKET = "/run/systemd/journal/socket"
 NAME = "mgcld"
 PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
 MOST_CHARACTERS = 256 * 1024
-"""More of one record goes nowhere."""
+"""More of one value goes nowhere."""
+PATIENCE_SECONDS = 0.1
+"""The journal's queue is short, ten records on many systems: it may take so long, once, until it reads on."""
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 
 
 class JournalHandler(logging.Handler):
-    """Never waits and never raises: what the journal has no room for now is counted, and told when it has.
+    """Never raises, and hardly waits: what the journal has no room for is counted, and told when it has again.
 
     What cannot be given to it for another reason goes to `otherwise`.
     """
@@ -33,7 +35,8 @@ class JournalHandler(logging.Handler):
         self._otherwise = otherwise
         self._dropped = 0
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
+        wait = divmod(round(PATIENCE_SECONDS * 1e6), 1_000_000)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", *wait))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass one record on."""
@@ -55,10 +58,15 @@ class JournalHandler(logging.Handler):
         self._otherwise.close()
         super().close()
 
+    @property
+    def _flags(self) -> int:
+        """Patience is there again once something has gone out."""
+        return socket.MSG_DONTWAIT if self._dropped else 0
+
     def _send(self, values: Mapping[str, str]) -> None:
         data = encoded(values)
         try:
-            self._socket.sendto(data, self._path)
+            self._socket.sendto(data, self._flags, self._path)
         except OSError as error:
             if error.errno not in (errno.EMSGSIZE, errno.ENOBUFS):
                 raise
@@ -72,7 +80,7 @@ class JournalHandler(logging.Handler):
                 writer.write(data)
             fcntl.fcntl(file, fcntl.F_ADD_SEALS, SEALS)
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", file))]
-            self._socket.sendmsg([], rights, 0, self._path)
+            self._socket.sendmsg([], rights, self._flags, self._path)
         finally:
             os.close(file)
 

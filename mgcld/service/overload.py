@@ -18,6 +18,8 @@ Policy = Literal["drop_oldest", "longer_hop", "skip_captions"]
 
 MOST_LOAD, AIM_LOAD, ROOM_LOAD = 0.95, 0.8, 0.7
 """Over the first more is given up, until the load is below the second; less, where it would stay below the third."""
+SHORTEST_LOOK_SECONDS = 2.0
+"""What was given up must show before more is."""
 LINES, LINES_SECONDS = 2, 900.0
 ADVICE = {
     "drop_oldest": "take fewer sources, a longer hop, a spool, or another overload.policy",
@@ -88,10 +90,14 @@ class Overload:
         self._clock = clock
         self._log = LimitedLog(logger, "inference", Limit(LINES, LINES_SECONDS, clock))
         self._said = False
+        self._looked_at = -math.inf
 
     def look(self, sources: Sequence[SourceStatus]) -> Verdict:
-        """Every few seconds: judge, give up more or less, and log what is new."""
+        """Every few seconds: judge, give up more or less, and log what is new. In between, the last verdict."""
+        if self._clock() - self._looked_at < SHORTEST_LOOK_SECONDS:
+            return self.verdict
         figures = self._figures(sources)
+        self._looked_at = figures.at
         self._recent.add(figures)
         pressed = self._recent.pressed
         turned = self._valve.turn(figures.at, self._load_at, pressed=pressed)

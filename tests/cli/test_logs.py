@@ -10,12 +10,15 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from mgcld.audio.limit import Limit, LimitedLog
+from mgcld.cli import journal as journal_module
 from mgcld.cli.journal import JournalHandler, encoded
 from mgcld.cli.logs import PlainFormatter, configure_logs, leads_to_journal
 from mgcld.cli.records import JsonFormatter, source, subject
@@ -154,8 +157,10 @@ def test_a_journal_that_does_not_read_is_not_waited_for_and_told_how_much_it_mis
     journal: Journal, otherwise: Other, logger_to: LoggerTo
 ) -> None:
     logger = logger_to(JournalHandler(journal.path, otherwise=otherwise))
+    began = time.monotonic()
     for number in range(1000):
         logger.info("number %d", number)
+    assert time.monotonic() - began < 10  # patience is for one of them
     read = journal.all_there_is()
     missed = 1000 - len(read)
     assert missed > 0
@@ -166,6 +171,20 @@ def test_a_journal_that_does_not_read_is_not_waited_for_and_told_how_much_it_mis
         "there is room again",
     ]
     assert otherwise.stream.getvalue() == ""
+
+
+def test_a_burst_that_the_journal_reads_loses_nothing(
+    journal: Journal, otherwise: Other, logger_to: LoggerTo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "PATIENCE_SECONDS", WAIT_SECONDS)  # this machine may be busy
+    logger = logger_to(JournalHandler(journal.path, otherwise=otherwise))
+    read: list[str] = []
+    reading = threading.Thread(target=lambda: read.extend(journal.read()["MESSAGE"] for _ in range(500)), daemon=True)
+    reading.start()
+    for number in range(500):
+        logger.debug("number %d", number)
+    reading.join(WAIT_SECONDS)
+    assert read == [f"number {number}" for number in range(500)]
 
 
 def test_without_a_journal_the_line_goes_to_stderr_and_comes_back_with_it(

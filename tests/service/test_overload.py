@@ -187,6 +187,27 @@ def test_a_load_at_the_brink_does_not_make_the_hop_swing(each: float) -> None:
     assert len(machine.factors()) <= 3, machine.factors()
 
 
+def test_looking_often_gives_up_no_more() -> None:
+    machine = Machine("longer_hop", each=0.0)
+    for number in range(200):
+        window = replace(PATTERN, source="mic0", first_sample=number)
+        machine.inbox.put(window, wait=False, stop=NEVER)
+        machine.overload.look([])
+        machine.clock.now += 0.01
+    assert machine.dropped > 100
+    assert machine.overload.verdict.hop_factor <= 2
+
+
+def test_another_configuration_begins_with_everything() -> None:
+    machine = Machine("longer_hop", each=1.0).run(300)
+    assert machine.verdict.hop_factor > 1
+    machine.overload.release()
+    passed = machine.inbox.traffic.passed
+    for number in range(20):
+        machine.inbox.put(replace(PATTERN, source="mic0", first_sample=number), wait=False, stop=NEVER)
+    assert machine.inbox.traffic.passed == passed
+
+
 def test_sources_that_wait_themselves_lose_no_window_to_a_longer_hop() -> None:
     machine = Machine("longer_hop", each=2.0, patient=True).run(900)
     assert machine.inbox.traffic.passed == machine.dropped == 0
