@@ -50,10 +50,23 @@ class Deadline:
         self._warm = False
         self._batches = 0
         self._turns: dict[str, int] = {}  # source -> the batch in which it had a caption
+        self._hurried = False
+
+    def hurry(self, hurried: bool) -> None:
+        """While it is true no window gets a new caption: there is no time for any."""
+        self._hurried = hurried
+
+    @property
+    def cost(self) -> float:
+        """Seconds of captions that each window may cost where there is time, at most."""
+        return min(self._each, self._seconds)
 
     def chosen(self, windows: Sequence[Window]) -> list[int]:
         """Which windows get a new caption now, in their order: those whose source has waited longest for one."""
         self._batches += 1
+        if self._hurried:
+            self.skipped += len(windows)
+            return []
         waited = sorted(range(len(windows)), key=lambda i: self._turns.get(windows[i].source, 0))
         chosen = sorted(waited[: self._affordable(len(windows))])
         self._turns.update({windows[i].source: self._batches for i in chosen})
@@ -81,8 +94,8 @@ class Deadline:
     def _count(self, skipped: int) -> None:
         if skipped and not self.skipped:
             logger.warning(
-                "a caption takes %.2g s, a batch's may take %.2g s (caption_seconds): not every window gets a new one; "
-                "health counts skipped_captions",
+                "captions: one takes %.2g s, a batch's may take %.2g s (caption_seconds): not every window gets a new "
+                "one; health counts skipped_captions",
                 self._each,
                 self._seconds,
             )

@@ -1,13 +1,14 @@
-"""Does it keep up? Work against sound over the last minute, and what the process holds."""
+"""How fast it works: work against sound over the last minute, and what the process holds."""
 
 import os
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mgcld.data import SourceStatus, Window
+from mgcld.service.verdict import Verdict
 from mgcld.service.wire import NodeStatus
 
 MEMORY_SECONDS = 60.0
@@ -17,22 +18,35 @@ MOST_BATCHES = 10_000
 class Pace:
     """Remembers a minute of batches."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._batches: deque[tuple[float, int, float, float]] = deque(maxlen=MOST_BATCHES)
-        self._began = time.monotonic()
+        self._sizes: Counter[int] = Counter()
+        self._began = clock()
+
+    @property
+    def seconds_per_window(self) -> float | None:
+        """Work that a window took, lately; None before the first one."""
+        self._forget()
+        windows = sum(batch[1] for batch in self._batches)
+        return sum(batch[3] for batch in self._batches) / windows if windows else None
 
     def worked(self, windows: Sequence[Window], seconds: float) -> None:
         """A batch took so many seconds of work."""
         sound = sum(window.valid_samples / window.sample_rate for window in windows)
-        self._batches.append((time.monotonic(), len(windows), sound, seconds))
+        self._batches.append((self._clock(), len(windows), sound, seconds))
+        self._sizes[len(windows)] += 1
 
     def status(
-        self, queue_depth: int, sources: Sequence[SourceStatus], dropped_messages: int, skipped_captions: int = 0
+        self,
+        queue_depth: int,
+        sources: Sequence[SourceStatus],
+        dropped_messages: int,
+        skipped_captions: int = 0,
+        verdict: Verdict = Verdict(),  # noqa: B008 (frozen)
     ) -> NodeStatus:
         """How the node is doing now."""
-        now = time.monotonic()
-        while self._batches and now - self._batches[0][0] > MEMORY_SECONDS:
-            self._batches.popleft()
+        now = self._forget()
         sound = sum(batch[2] for batch in self._batches)
         return NodeStatus(
             realtime_factor=sum(batch[3] for batch in self._batches) / sound if sound else None,
@@ -44,7 +58,19 @@ class Pace:
             alarms=[status.source for status in sources if status.alarm_since_ns is not None],
             dropped_messages=dropped_messages,
             skipped_captions=skipped_captions,
+            keeping_up=verdict.keeping_up,
+            overload=verdict.overload,
+            load=verdict.load,
+            hop_factor=verdict.hop_factor,
+            batches=dict(self._sizes),
         )
+
+    def _forget(self) -> float:
+        """What is too old; says the time."""
+        now = self._clock()
+        while self._batches and now - self._batches[0][0] > MEMORY_SECONDS:
+            self._batches.popleft()
+        return now
 
 
 def rss_bytes() -> int:

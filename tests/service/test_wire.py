@@ -107,6 +107,7 @@ def test_the_health_of_a_source_has_exactly_the_promised_fields() -> None:
         reason="timeout",
         hint="is it on?",
         restarts=3,
+        restarts_by_reason={"dns": 1, "timeout": 2},
         next_retry_ns=99,
         alarm_since_ns=18,
         silent_since_ns=16,
@@ -129,6 +130,7 @@ def test_the_health_of_a_source_has_exactly_the_promised_fields() -> None:
         "reason": "timeout",
         "hint": "is it on?",
         "restarts": 3,
+        "restarts_by_reason": {"dns": 1, "timeout": 2},
         "next_retry_ns": 99,
         "bytes_per_s": 64_000.0,
         "level_dbfs": None,
@@ -157,6 +159,10 @@ def test_the_health_of_the_node_has_exactly_the_promised_fields() -> None:
         "alarms": ["garden"],
         "dropped_messages": 0,
         "skipped_captions": 7,
+        "keeping_up": True,
+        "overload": None,
+        "load": None,
+        "hop_factor": 1,
     }
 
 
