@@ -1,5 +1,6 @@
 """`mgcld run`: the daemon."""
 
+import faulthandler
 import os
 import signal
 from collections.abc import Callable
@@ -43,7 +44,7 @@ def run(
         if log_level is not None:
             wishes["log_level"] = log_level
         read = partial(load_config, config, wishes)
-        configure_logs(read().log_level)
+        log(read())
         _serve(read, quiet)
     except KeyboardInterrupt:
         os._exit(0)  # a second time, while it stops: what is left are threads of our own
@@ -52,8 +53,14 @@ def run(
 def _serve(read: Callable[[], Config], quiet: bool) -> None:
     from mgcld.assemble import build_daemon  # torch: seconds, so only where it is needed
 
-    daemon = build_daemon(read, views={} if quiet else {"live table": LiveTable()})
+    faulthandler.enable()  # what hangs, and is ended by its watchdog, says where
+    daemon = build_daemon(read, views={} if quiet else {"live table": LiveTable()}, on_config=log)
     daemon.run()
+
+
+def log(config: Config) -> None:
+    """Log as the configuration wishes."""
+    configure_logs(config.log_level, config.log_format)
 
 
 def overrides(sources: list[str], adapter: Path | None, endpoint: str | None, hop: float | None) -> dict[str, Any]:

@@ -44,7 +44,8 @@ class Deadline:
         """Of one batch, whatever its size."""
         self.skipped = 0
         """Windows that got no caption of their own, so far."""
-        self._seconds = seconds
+        self.seconds = seconds
+        """Of captions, for each batch."""
         self._saved = 0.0
         self._measured: deque[float] = deque(maxlen=REMEMBERED)
         self._warm = False
@@ -59,7 +60,7 @@ class Deadline:
     @property
     def cost(self) -> float:
         """Seconds of captions that each window may cost where there is time, at most."""
-        return min(self._each, self._seconds)
+        return min(self._each, self.seconds)
 
     def chosen(self, windows: Sequence[Window]) -> list[int]:
         """Which windows get a new caption now, in their order: those whose source has waited longest for one."""
@@ -83,10 +84,10 @@ class Deadline:
     @property
     def _each(self) -> float:
         """Seconds that a caption takes, lately; unknown counts as all that there is."""
-        return max(statistics.median(self._measured), SHORTEST_SECONDS) if self._measured else self._seconds
+        return max(statistics.median(self._measured), SHORTEST_SECONDS) if self._measured else self.seconds
 
     def _affordable(self, wanted: int) -> int:
-        self._saved = min(self._saved + self._seconds, max(self._seconds, self._each))
+        self._saved = min(self._saved + self.seconds, max(self.seconds, self._each))
         if wanted * self._each <= self._saved:
             return wanted
         return max(0, math.floor(self._saved / self._each + 1e-9))
@@ -97,7 +98,7 @@ class Deadline:
                 "captions: one takes %.2g s, a batch's may take %.2g s (caption_seconds): not every window gets a new "
                 "one; health counts skipped_captions",
                 self._each,
-                self._seconds,
+                self.seconds,
             )
         self.skipped += skipped
 

@@ -50,6 +50,8 @@ class Manager:
         on_config: Callable[[Config], None] = lambda _: None,
     ) -> None:
         """`on_config` is told of each configuration that is taken over, in the loop's thread."""
+        self.overload = workshop.overload(config, engine.pace)
+        """What is given up while there is too much to do."""
         self._config = config
         self._workshop = workshop
         self._engine = engine
@@ -242,8 +244,12 @@ class Manager:
             gone = self._roster.exchange([*config.sources], partial(self._workshop.capture, config), kept)
             for name in gone:
                 self._outlet.forget(name)
+                self._engine.inbox.forget(name)
         if "adapter" in found.fields:
             self._following = Following(config.adapter)
+        if not {"overload", "hop_seconds", "caption_seconds"}.isdisjoint(found.fields):
+            self.overload.release()
+            self.overload = self._workshop.overload(config, self._engine.pace)
         self._take_over(config, served)
 
     def _take_over(self, config: Config, served: Served) -> None:

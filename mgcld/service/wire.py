@@ -74,6 +74,8 @@ class Meta:
     window_seconds: float
     hop_seconds: float
     mgcld: str = mgcld.__version__
+    sources: Sequence[str] = ()
+    """What is listened to: there is nothing to hear of any other source."""
 
 
 def topic(kind: MessageKind, *names: str) -> str:
@@ -186,7 +188,8 @@ def node_health(status: NodeStatus) -> Message:
 
 def meta(record: Meta) -> Message:
     """What runs here: classes, their thresholds, the models."""
-    body = asdict(record) | {"classes": [*record.classes], "thresholds": [round(t, 6) for t in record.thresholds]}
+    thresholds = [round(threshold, 6) for threshold in record.thresholds]
+    body = asdict(record) | {"classes": [*record.classes], "thresholds": thresholds, "sources": [*record.sources]}
     return Message("meta", topic("meta"), {}, body)
 
 

@@ -37,7 +37,7 @@ LATENCY = {"queue": 1.23456789, "encode": 30.0, "adapt": 2.5}
 NODE = wire.NodeStatus(
     0.123456, 2, 0.2, 400_000_000, None, {"live": 3, "lost": 1}, alarms=("garden",), skipped_captions=7
 )
-META = wire.Meta(("siren", "rain"), (0.5, 0.7), "mini", "tags", "0a1b2c3d", 5.0, 2.5)
+META = wire.Meta(("siren", "rain"), (0.5, 0.7), "mini", "tags", "0a1b2c3d", 5.0, 2.5, sources=["kitchen"])
 
 
 def prob(window: Window = WINDOW, prediction: Prediction = PREDICTION) -> Message:
@@ -178,6 +178,7 @@ def test_meta_has_exactly_the_promised_fields() -> None:
         "window_seconds": 5.0,
         "hop_seconds": 2.5,
         "mgcld": mgcld.__version__,
+        "sources": ["kitchen"],
     }
 
 
