@@ -10,6 +10,7 @@ MgcldError
 ├── PublishError         a socket cannot be bound or written
 ├── MessageError         what came over the bus is no message
 ├── ReceiveTimeout       nothing came over the bus for too long
+├── ControlError         a running mgcld cannot be reached, or will not do what it is asked to
 └── ModelError
     ├── CheckpointError      an adapter or weights file cannot be read or written
     ├── EncoderMismatch      the adapter was trained with another encoder
@@ -106,6 +107,12 @@ class ReceiveTimeout(MgcldError, TimeoutError):
     """Nothing came over the bus for as long as the caller wanted to wait."""
 
     exit_code = 75  # EX_TEMPFAIL
+
+
+class ControlError(MgcldError):
+    """A running mgcld cannot be reached, or will not do now what it is asked to."""
+
+    exit_code = 71  # EX_OSERR
 
 
 class ModelError(MgcldError):
