@@ -29,6 +29,8 @@ class SmallDaemon:
     def __init__(self) -> None:
         self.going = threading.Event()
         self.going.set()
+        self.given = 0
+        """Orders so far."""
         self.stuck = False
         self.facts: dict[str, Any] = {"codec": "opus"}
         self.adapter = "0a1b"
@@ -95,6 +97,7 @@ class SmallDaemon:
     def _order(self, what: Callable[[], Result]) -> "Future[Result]":
         future: Future[Result] = Future()
         self._orders.put((future, what))
+        self.given += 1
         return future
 
     def _turn(self) -> None:

@@ -20,8 +20,8 @@ At = Annotated[
     str | None,
     typer.Option("--at", help="Its control.endpoint: ipc://PATH or tcp://HOST:PORT. Else the one that runs here."),
 ]
-ServerKey = Annotated[str | None, typer.Option(help="Over tcp: the daemon's public key, or the file with it.")]
-KeyFile = Annotated[Path | None, typer.Option(help="Over tcp: the file with your own secret key.")]
+ServerKey = Annotated[str | None, typer.Option(help="Over tcp: its public key, or its .key file.")]
+KeyFile = Annotated[Path | None, typer.Option(help="Over tcp: our .key_secret file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The answer as JSON on stdout.")]
 Source = Annotated[str, typer.Argument(help="Its name in the configuration.")]
 

@@ -29,6 +29,10 @@ def status(answer: Answer) -> RenderableType:
     drawn.add_row("sources", Text(", ").join(counts))
     if alarms := line.alarms(answer):
         drawn.add_row("", Text(alarms, ALARM))
+    if answer["dropped_messages"]:
+        drawn.add_row(
+            "", Text(f"{answer['dropped_messages']} messages dropped: subscribers or sinks are slow", "yellow")
+        )
     for event in answer["events"]:
         drawn.add_row("heard", Text(_event(event), "bold green"))
     return drawn

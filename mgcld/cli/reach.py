@@ -1,6 +1,7 @@
 """Which running mgcld is meant: the one at an address, or the only one on this machine."""
 
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from mgcld.service.controller import Controller
 FOUND_SECONDS = 2.0
 """Each of several is given so long to say who it is."""
 Z85_CHARACTERS = 40
+OTHERS = 0o077
 
 
 def reached(at: str | None, server_key: str | None, key_file: Path | None) -> Controller:
@@ -55,8 +57,7 @@ def _endpoint(at: str) -> str:
 
 
 def _elsewhere() -> str:
-    folder = runtime.SYSTEM / "mgcld"
-    if folder.exists() and not os.access(folder, os.X_OK):
+    if os.geteuid() != 0 and any(runtime.SYSTEM.glob("mgcld*")):
         return "the one that runs as a service listens to root: sudo mgcld ctl ..."
     return "is mgcld running? One of another user, or of another machine, needs --at; one may have control switched off"
 
@@ -66,13 +67,18 @@ def _keys(server_key: str | None, key_file: Path | None) -> "Callable[[zmq.Socke
         return None
     if server_key is None or key_file is None:
         raise ConfigError("--server-key and --key-file belong together", help="`mgcld keys new` writes both kinds")
-    server, _ = (server_key.encode(), None) if _is_key(server_key) else _certificate(Path(server_key))
+    server = server_key.encode() if _is_key(server_key) else _certificate(Path(server_key))[0]
     public, secret = _certificate(key_file)
     if secret is None:
-        raise ConfigError(f"{key_file} holds no secret key", help="give the file that ends in _secret")
+        raise ConfigError(f"{key_file} holds no secret key", help="give the file that ends in .key_secret")
+    if stat.S_IMODE(key_file.stat().st_mode) & OTHERS:
+        raise ConfigError(f"{key_file} can be read by others", help=f"keep it to yourself: chmod 600 {key_file}")
 
     def protect(socket: "zmq.Socket[bytes]") -> None:
-        socket.curve_serverkey, socket.curve_publickey, socket.curve_secretkey = server, public, secret
+        try:
+            socket.curve_serverkey, socket.curve_publickey, socket.curve_secretkey = server, public, secret
+        except (zmq.ZMQError, ValueError) as error:
+            raise ConfigError("that is no key", help="a key has 40 characters, or give the path of its file") from error
 
     return protect
 

@@ -3,54 +3,43 @@
 import contextlib
 import logging
 import math
-import os
 import socket
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import Any
 
 import zmq
 
 from mgcld.audio.limit import Limit, LimitedLog
 from mgcld.errors import MgcldError, PublishError
-from mgcld.service import address, runtime
+from mgcld.service import router, runtime
 from mgcld.service.answers import TOLD
 from mgcld.service.orders import ORDER_SECONDS, Controlled, Orders, Result, fault
 from mgcld.service.requests import BadRequest, Request, done, id_of, parse, refused
 
 logger = logging.getLogger(__name__)
 
-MESSAGE_BYTES = 1 << 20
-"""Whoever sends more at once is disconnected."""
-PEER_MESSAGES = 32
-"""So many requests, and so many replies, wait for one peer; then it has to wait, and replies are dropped."""
-FRAMES = 4
-"""Of a longer message the rest is thrown away: nobody can answer it anyway."""
-TURN_REQUESTS = 100
-"""At most so many are answered before other duties are looked at."""
+TURN_SECONDS = 0.02
+"""Of work on requests, before other duties are looked at."""
 REST = 4.0
 """So much longer than its work on requests the thread rests: a flood takes a fifth of one core, no more."""
 MOST_REST_SECONDS = 0.5
 IDLE_SECONDS = 1.0
-LINGER_MS = 500
-HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 5_000, 15_000
 COMPLAINTS, COMPLAINTS_SECONDS = 5, 60.0
-OWNER_ONLY = 0o600
 
-Protect = Callable[["zmq.Socket[bytes]"], None]
-"""Makes a socket demand encryption and known keys, before it is bound."""
+Guards = Callable[[router.Context], router.Guarding]
+"""Sets up who watches over the sockets of a context, like `lambda context: Guard(context, keys, "control")`."""
 
 
 class Control:
     """Answers on one address; `Controlled` says what is asked of the daemon, `requests` how."""
 
     def __init__(
-        self, endpoint: str, daemon: Controlled, *, protect: Protect | None = None, order_seconds: float = ORDER_SECONDS
+        self, endpoint: str, daemon: Controlled, *, guard: Guards | None = None, order_seconds: float = ORDER_SECONDS
     ) -> None:
-        """Answer on `endpoint`: ipc://path, or tcp://address:port, which needs `protect`.
+        """Answer on `endpoint`: ipc://path, or tcp://address:port, which needs a guard with keys.
 
         order_seconds: an order that is not carried out for so long is answered by `Timeout`.
         """
@@ -59,7 +48,8 @@ class Control:
         self.failed: Exception | None = None
         """What ended the thread, if anything did: then nobody is answered any more."""
         self._daemon = daemon
-        self._protect = protect
+        self._guards = guard
+        self._guard: router.Guarding | None = None
         self._orders = Orders(daemon, self._wake_up, order_seconds)
         self._complaints = LimitedLog(logger, "control", Limit(COMPLAINTS, COMPLAINTS_SECONDS))
         self._hear_at = 0.0
@@ -72,15 +62,15 @@ class Control:
         Raises:
             PublishError: the address is malformed or taken, or others could give orders there.
         """
-        endpoint = _bindable(self.endpoint, self._protect)
+        endpoint = router.bindable(self.endpoint)
         self._context = zmq.Context()
-        self._socket = _router(self._context)
+        self._socket = router.made(self._context)
         try:
-            if self._protect is not None and endpoint.startswith("tcp:"):
-                self._protect(self._socket)
-            self.endpoint = _bind(self._socket, endpoint)
+            self._protect(encrypted=endpoint.startswith("tcp:"))
+            self.endpoint = router.bound(self._socket, endpoint)
         except PublishError:
-            self._context.destroy(linger=0)
+            self._let_go(0)
+            self._context.term()
             raise
         self._wake, self._woken = socket.socketpair()
         self._wake.setblocking(False)
@@ -109,6 +99,24 @@ class Control:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def _protect(self, *, encrypted: bool) -> None:
+        self._guard = None if self._guards is None else self._guards(self._context)
+        try:
+            if self._guard is not None:
+                self._guard.protect(self._socket, encrypted=encrypted)
+            elif encrypted:
+                raise ValueError("nobody guards it")
+        except ValueError as error:
+            raise PublishError(
+                f"will not listen for orders on {self.endpoint}: nobody would be asked for a key",
+                help="write control.endpoint: ipc://PATH, or give publish.curve too",
+            ) from error
+
+    def _let_go(self, linger_ms: int) -> None:
+        if self._guard is not None:
+            self._guard.close()
+        self._socket.close(linger_ms)
+
     def _wake_up(self) -> None:
         with contextlib.suppress(OSError):  # it is awake already, or has ended
             self._wake.send(b"\0")
@@ -117,6 +125,8 @@ class Control:
         try:
             while not self._stopping.is_set():
                 self._orders.answer()
+                if self._guard is not None:
+                    self._guard.turn()
                 if time.monotonic() >= self._hear_at:
                     self._hear()
                 self._wait()
@@ -125,14 +135,15 @@ class Control:
             logger.exception("control: nobody is answered on %s any more", self.endpoint)
             self.failed = error
         finally:
-            _forget(self.endpoint)
-            self._socket.close(LINGER_MS)
+            router.forget(self.endpoint)
+            self._let_go(router.LINGER_MS)
             self._wake.close()
             self._woken.close()
 
     def _wait(self) -> None:
         poller = zmq.Poller()
-        poller.register(self._woken, zmq.POLLIN)
+        for other in (self._woken, *(self._guard.sockets if self._guard is not None else ())):
+            poller.register(other, zmq.POLLIN)
         rest_seconds = self._hear_at - time.monotonic()
         if rest_seconds <= 0:
             poller.register(self._socket, zmq.POLLIN)
@@ -145,8 +156,8 @@ class Control:
         """Answer what has come, and rest in proportion to the work."""
         began = time.thread_time()
         with contextlib.suppress(zmq.Again):
-            for _ in range(TURN_REQUESTS):
-                peer, *frames = _received(self._socket)
+            while time.thread_time() - began < TURN_SECONDS:
+                peer, *frames = router.received(self._socket)
                 delimiter = frames[:1] if len(frames) > 1 and not frames[0] else []
                 self._answer([peer, *delimiter], frames[len(delimiter) :])
         self._hear_at = time.monotonic() + min(MOST_REST_SECONDS, REST * (time.thread_time() - began))
@@ -180,7 +191,7 @@ class Control:
 
 
 def started_control(
-    daemon: Controlled, *, publish_endpoint: str, endpoint: str | None = None, protect: Protect | None = None
+    daemon: Controlled, *, publish_endpoint: str, endpoint: str | None = None, guard: Guards | None = None
 ) -> Control | None:
     """Control of this daemon at `endpoint`, or in the default place; None where that cannot be had, with a warning.
 
@@ -190,7 +201,7 @@ def started_control(
         PublishError: the `endpoint` that was asked for cannot be bound.
     """
     try:
-        control = Control(endpoint or runtime.default_endpoint(publish_endpoint), daemon, protect=protect)
+        control = Control(endpoint or runtime.default_endpoint(publish_endpoint), daemon, guard=guard)
         control.start()
     except PublishError as error:
         if endpoint is not None:
@@ -207,68 +218,3 @@ def _said(request: Request, outcome: "Result | MgcldError") -> bytes:
         return done(request.id, outcome)
     except (ValueError, TypeError, RecursionError) as error:  # what a part says of itself is no JSON
         return refused(request.id, fault(request.do, error))
-
-
-def _received(router: "zmq.Socket[bytes]") -> list[bytes]:
-    """The frames of one message, the peer's name first. Raises zmq.Again."""
-    frames: list[Any] = [router.recv(zmq.NOBLOCK)]
-    while router.rcvmore:
-        frame = router.recv(zmq.NOBLOCK)
-        if len(frames) < FRAMES:
-            frames.append(frame)
-    return frames
-
-
-def _bindable(endpoint: str, protect: Protect | None) -> str:
-    if endpoint.startswith("ipc://@"):
-        raise PublishError(
-            f"will not listen for orders on {endpoint}: every user of this machine could give some",
-            help="write control.endpoint: ipc://PATH, or leave it out",
-        )
-    if endpoint.startswith("tcp:") and protect is None:
-        raise PublishError(
-            f"will not listen for orders on {endpoint}: nobody would be asked for a key",
-            help="write control.endpoint: ipc://PATH, or give publish.curve too",
-        )
-    return runtime.checked(address.bindable(endpoint, insecure=True))
-
-
-def _router(context: "zmq.Context[zmq.Socket[bytes]]") -> "zmq.Socket[bytes]":
-    router = context.socket(zmq.ROUTER)
-    router.linger = LINGER_MS
-    router.sndhwm = PEER_MESSAGES
-    router.rcvhwm = PEER_MESSAGES
-    router.maxmsgsize = MESSAGE_BYTES
-    router.router_mandatory = False
-    router.heartbeat_ivl = HEARTBEAT_MS
-    router.heartbeat_timeout = HEARTBEAT_TIMEOUT_MS
-    router.heartbeat_ttl = HEARTBEAT_TIMEOUT_MS
-    return router
-
-
-def _bind(router: "zmq.Socket[bytes]", endpoint: str) -> str:
-    path = address.ipc_path(endpoint)
-    router.ipv6 = "[" in endpoint
-    before = os.umask(0o077)  # nobody else may connect before the file's mode is set
-    try:
-        if path is not None:
-            address.free_ipc_path(path)
-        router.bind(endpoint)
-        if path is not None:
-            path.chmod(OWNER_ONLY)
-    except (zmq.ZMQError, OSError) as error:
-        raise PublishError(
-            f"cannot listen for orders on {endpoint}: {zmq.strerror(error.errno or 0)}",
-            help="choose another control.endpoint, like ipc://PATH in a folder that exists",
-        ) from error
-    finally:
-        os.umask(before)
-    return router.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
-
-
-def _forget(endpoint: str) -> None:
-    """Remove the file of an ipc endpoint that is ours: ZeroMQ leaves it."""
-    path = address.ipc_path(endpoint)
-    if path is not None:
-        with contextlib.suppress(OSError):
-            path.unlink()

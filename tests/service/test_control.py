@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from mgcld.errors import CheckpointError, ConfigError, ControlError, MessageError, MgcldError, PublishError
 from mgcld.service import orders
-from mgcld.service.control import MESSAGE_BYTES, REST, Control, started_control
+from mgcld.service.control import REST, Control, started_control
 from mgcld.service.controller import Controller
 from mgcld.service.requests import (
     ID_BYTES,
@@ -30,6 +30,7 @@ from mgcld.service.requests import (
     InternalError,
     Timeout,
 )
+from mgcld.service.router import MESSAGE_BYTES
 
 PATIENCE_MS = 20_000
 
@@ -405,14 +406,25 @@ def test_what_others_could_reach_or_nobody_can_bind_is_refused(daemon: SmallDaem
 def test_tcp_is_for_those_with_a_key(daemon: SmallDaemon) -> None:
     public, secret = zmq.curve_keypair()
 
-    def guard(router: "zmq.Socket[bytes]") -> None:
-        router.curve_secretkey, router.curve_server = secret, True
+    class Guard:
+        """Lets in whoever knows the daemon's key."""
+
+        sockets = ()
+
+        def protect(self, protected: "zmq.Socket[bytes]", *, encrypted: bool) -> None:
+            protected.curve_secretkey, protected.curve_server = secret, encrypted
+
+        def turn(self) -> None:
+            pass
+
+        def close(self) -> None:
+            pass
 
     def key(dealer: "zmq.Socket[bytes]") -> None:
         dealer.curve_publickey, dealer.curve_secretkey = zmq.curve_keypair()
         dealer.curve_serverkey = public
 
-    with Control("tcp://localhost:*", daemon, protect=guard) as control:
+    with Control("tcp://localhost:*", daemon, guard=lambda _: Guard()) as control:
         with Controller(control.endpoint, protect=key) as controller:
             assert controller.ask("status")["node"] == "attic"
         with Controller(control.endpoint) as stranger, pytest.raises(ControlError, match="nothing answers"):
