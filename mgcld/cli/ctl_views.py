@@ -39,16 +39,15 @@ def status(answer: Answer) -> RenderableType:
 
 
 def sources(answer: Answer) -> RenderableType:
-    """One row a source, and below it what is wrong there and what to do."""
+    """One row a source; below the table what is wrong at which, and what to do."""
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1), pad_edge=False)
     for title in ("source", "state", "since", "level"):
         drawn.add_column(title, overflow="fold")
     for title in ("restarts", "gaps", "dropped"):
         drawn.add_column(title, justify="right")
-    drawn.add_column("why", overflow="fold")
     for name, health in answer["sources"].items():
         drawn.add_row(*_source(name, health))
-    return drawn
+    return Group(drawn, *(why for name, health in answer["sources"].items() for why in _why(name, health)))
 
 
 def classes(answer: Answer) -> RenderableType:
@@ -107,8 +106,18 @@ def _source(name: str, health: Answer) -> Iterator[Text]:
     yield Text(line.level(health["level_dbfs"]) if health["bytes_per_s"] or health["level_dbfs"] is not None else "-")
     for count in ("restarts", "gaps", "drops"):
         yield Text(str(health[count]), "yellow" if health[count] and count != "restarts" else "")
-    why = "".join(line.why(health)).removeprefix(": ")
-    yield Text(why if alarm is None else f"ALARM since {_when(alarm)}: {why}".rstrip(": "), colour if why else "")
+
+
+def _why(name: str, health: Answer) -> Iterator[Text]:
+    """What is wrong at a source; nothing where all is well."""
+    alarm = health["alarm_since_ns"]
+    reasons = "".join(line.why(health)).removeprefix(": ")
+    texts = [
+        *([f"no lasting sound since {_when(alarm)}"] if alarm is not None else []),
+        *([reasons] if reasons else []),
+    ]
+    if texts:
+        yield Text.assemble((f"{_said(name)}: ", "bold"), ("; ".join(texts), _colour(health["state"])))
 
 
 def _colour(state: str) -> str:

@@ -6,7 +6,7 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import TracebackType
 
@@ -157,12 +157,16 @@ class Control:
         began = time.thread_time()
         with contextlib.suppress(zmq.Again):
             while time.thread_time() - began < TURN_SECONDS:
-                peer, *frames = router.received(self._socket)
-                delimiter = frames[:1] if len(frames) > 1 and not frames[0] else []
-                self._answer([peer, *delimiter], frames[len(delimiter) :])
+                frames = router.received(self._socket)
+                if self._guard is None or self._guard.sender(frames[-1]) is not None:
+                    self._take(*(frame.bytes for frame in frames))
         self._hear_at = time.monotonic() + min(MOST_REST_SECONDS, REST * (time.thread_time() - began))
 
-    def _answer(self, to: list[bytes], frames: list[bytes]) -> None:
+    def _take(self, peer: bytes, *frames: bytes) -> None:
+        delimiter = frames[:1] if len(frames) > 1 and not frames[0] else ()  # a REQ begins with it
+        self._answer([peer, *delimiter], frames[len(delimiter) :])
+
+    def _answer(self, to: list[bytes], frames: Sequence[bytes]) -> None:
         try:
             if len(frames) != 1:
                 raise BadRequest("several frames are no request", help='write one like {"do": "status", "id": 1}')

@@ -78,7 +78,7 @@ class Controller:
             timeout_seconds = ANSWER_SECONDS + (0.0 if do in TOLD else ORDER_SECONDS)
         self._connected(min(CONNECT_SECONDS, timeout_seconds))
         id = next(self._ids)
-        self._socket.send(json.dumps({"do": do, "id": id, **keys}).encode(), zmq.NOBLOCK)
+        self._send(json.dumps({"do": do, "id": id, **keys}).encode())
         deadline = time.monotonic() + timeout_seconds
         while self._socket.poll(_milliseconds(deadline - time.monotonic())):
             asked, outcome = _parsed(self._socket.recv_multipart())
@@ -101,6 +101,14 @@ class Controller:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def _send(self, request: bytes) -> None:
+        try:
+            self._socket.send(request, zmq.NOBLOCK)
+        except zmq.Again as error:
+            raise ControlError(
+                f"{self.endpoint} has cut the connection", help="may our key still connect? See `mgcld keys list` there"
+            ) from error
 
     def _connected(self, seconds: float) -> None:
         """Wait for the first connection. ZMQ_IMMEDIATE would do too, but loses a reply that precedes a farewell."""

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import zmq
 
@@ -36,6 +36,10 @@ class Guarding(Protocol):
         """Set up a socket that is not bound yet. Raises ValueError where there are no keys to encrypt with."""
         ...
 
+    def sender(self, frame: zmq.Frame) -> object | None:
+        """Whose frame it is; None when that connection has ended, or its key may not connect any more."""
+        ...
+
     def turn(self) -> None:
         """Do what there is to do, without waiting."""
         ...
@@ -45,13 +49,14 @@ class Guarding(Protocol):
         ...
 
 
-def received(router: Socket) -> list[bytes]:
+def received(router: Socket) -> list[zmq.Frame]:
     """The frames of one message, the peer's name first. Raises zmq.Again."""
-    frames: list[Any] = [router.recv(zmq.NOBLOCK)]
-    while router.rcvmore:
-        frame = router.recv(zmq.NOBLOCK)
-        if len(frames) < FRAMES:
-            frames.append(frame)
+    frames = [router.recv(zmq.NOBLOCK, copy=False)]
+    while frames[-1].more:
+        frame = router.recv(zmq.NOBLOCK, copy=False)
+        if len(frames) == FRAMES:
+            frames.pop()
+        frames.append(frame)
     return frames
 
 

@@ -414,6 +414,9 @@ def test_tcp_is_for_those_with_a_key(daemon: SmallDaemon) -> None:
         def protect(self, protected: "zmq.Socket[bytes]", *, encrypted: bool) -> None:
             protected.curve_secretkey, protected.curve_server = secret, encrypted
 
+        def sender(self, frame: zmq.Frame) -> object:
+            return frame
+
         def turn(self) -> None:
             pass
 
