@@ -12,8 +12,9 @@ from mgcld.service import address, runtime
 
 MESSAGE_BYTES = 1 << 20
 """Whoever sends more at once is disconnected."""
-PEER_MESSAGES = 32
-"""So many requests, and so many replies, wait for one peer; then it has to wait, and replies are dropped."""
+PEER_MESSAGES = 64
+"""So many requests, and so many replies, wait for one peer; then it has to wait, and replies are dropped. ZeroMQ
+notices only half as often what was read: whoever has more than 32 requests unanswered may lose replies."""
 FRAMES = 4
 """Of a longer message the rest is thrown away: nobody can answer it anyway."""
 LINGER_MS = 500

@@ -44,9 +44,9 @@ def test_whose_key_is_known_may_give_orders(control: Control, folder: Path) -> N
 
 
 def test_nobody_else_is_answered(control: Control, folder: Path) -> None:
-    with with_key(control, folder / "others" / "theirs.key_secret") as stranger:
-        with pytest.raises(ControlError, match="nothing answers"):
-            stranger.ask("status", timeout_seconds=0.5)
+    secret = folder / "others" / "theirs.key_secret"
+    with with_key(control, secret) as stranger, pytest.raises(ControlError, match="nothing answers"):
+        stranger.ask("status", timeout_seconds=0.5)
     with Controller(control.endpoint) as unencrypted, pytest.raises(ControlError, match="nothing answers"):
         unencrypted.ask("status", timeout_seconds=0.5)
 
@@ -64,7 +64,8 @@ def test_a_key_that_is_taken_away_gives_no_more_orders(control: Control, folder:
 
 def test_without_keys_only_this_machine_s_sockets_are_served(folder: Path) -> None:
     with (
-        SmallDaemon() as daemon, Control(
+        SmallDaemon() as daemon,
+        Control(
             f"ipc://{folder}/c.ipc", daemon, guard=lambda context: guard.Guard(context, None, "control")
         ) as control,
         Controller(control.endpoint) as controller,
