@@ -1,6 +1,7 @@
 """`mgcld ctl`: ask a running daemon, and give it orders."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -66,12 +67,12 @@ def swap(
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let another adapter judge, from one window to the next; it stays until a reload, a swap or a restart."""
-    path = None if adapter is None else Path.cwd() / adapter.expanduser()
+    """Let another adapter judge, from one window to the next; one that cannot be used changes nothing."""
+    path = None if adapter is None else Path.cwd() / adapter
     try:
         answer = _asked(at, server_key, key_file, "swap", adapter=None if path is None else str(path))
     except CheckpointError as error:
-        if path is not None and path.is_file():
+        if path is not None and os.access(path, os.R_OK):
             error.help += f"\n{_readable(path)}"
         raise
     _tell(answer, views.swap, as_json)

@@ -53,7 +53,7 @@ def who(endpoint: str) -> str:
 
 def _endpoint(at: str) -> str:
     """A path is as good as its endpoint."""
-    return at if "://" in at else f"ipc://{Path(at).expanduser()}"
+    return at if "://" in at else f"ipc://{at}"
 
 
 def _elsewhere() -> str:
