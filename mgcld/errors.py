@@ -10,7 +10,8 @@ MgcldError
 ├── PublishError         a socket cannot be bound or written
 ├── MessageError         what came over the bus is no message
 ├── ReceiveTimeout       nothing came over the bus for too long
-├── BusyError            too many orders wait for a running daemon
+├── ControlError         a running mgcld cannot be reached, or will not do what it is asked to
+│   └── BusyError            it has no time for it, or is on its way out
 └── ModelError
     ├── CheckpointError      an adapter or weights file cannot be read or written
     ├── EncoderMismatch      the adapter was trained with another encoder
@@ -109,10 +110,14 @@ class ReceiveTimeout(MgcldError, TimeoutError):
     exit_code = 75  # EX_TEMPFAIL
 
 
-class BusyError(MgcldError):
-    """Too many orders wait for a running daemon, or it is on its way out."""
+class ControlError(MgcldError):
+    """A running mgcld cannot be reached, or will not do now what it is asked to."""
 
     exit_code = 71  # EX_OSERR
+
+
+class BusyError(ControlError):
+    """It has no time for it, or is on its way out."""
 
 
 class ModelError(MgcldError):

@@ -10,6 +10,7 @@ from rich.markup import escape
 from mgcld import __version__
 from mgcld.cli.check import check
 from mgcld.cli.classify import classify
+from mgcld.cli.ctl import ctl
 from mgcld.cli.demo import demo
 from mgcld.cli.devices import devices
 from mgcld.cli.encoders import encoders
@@ -30,6 +31,7 @@ app = typer.Typer(
 for command in (run, check, train, explain, classify, watch, schema, devices, encoders, demo):
     app.command()(command)
 app.command("eval", cls=Listing)(evaluate)
+app.add_typer(ctl, name="ctl")
 
 
 @app.callback(invoke_without_command=True)

@@ -25,7 +25,7 @@ def bindable(endpoint: str, *, insecure: bool) -> str:
     tcp = TCP.fullmatch(endpoint)
     if tcp is None or int(tcp["port"].replace("*", "0")) > 65535:
         raise PublishError(
-            f"cannot publish on {endpoint!r}: no such kind of address", help="write tcp://127.0.0.1:5765 or ipc://PATH"
+            f"cannot bind {endpoint!r}: no such kind of address", help="write tcp://127.0.0.1:5765 or ipc://PATH"
         )
     if tcp["host"] == "localhost":
         return f"tcp://127.0.0.1:{tcp['port']}"  # ZeroMQ binds numbers only
@@ -62,9 +62,9 @@ def free_ipc_path(path: Path) -> None:
     except OSError:
         return  # nothing there, or a folder that binding will complain about
     if not stat.S_ISSOCK(mode):
-        raise PublishError(f"cannot publish on ipc://{path}: it is no socket", help="choose another path")
+        raise PublishError(f"cannot bind ipc://{path}: it is no socket", help="choose another path")
     if _listens(path):
-        raise PublishError(f"cannot publish on ipc://{path}: a process listens there", help="is mgcld running already?")
+        raise PublishError(f"cannot bind ipc://{path}: a process listens there", help="is mgcld running already?")
     path.unlink(missing_ok=True)
 
 
