@@ -15,6 +15,7 @@ from mgcld.cli.devices import devices
 from mgcld.cli.encoders import encoders
 from mgcld.cli.evaluate import Listing, evaluate
 from mgcld.cli.explain import explain
+from mgcld.cli.keys import app as keys
 from mgcld.cli.run import run
 from mgcld.cli.train import train
 from mgcld.cli.watch import watch
@@ -29,6 +30,7 @@ app = typer.Typer(
 for command in (run, check, train, explain, classify, watch, devices, encoders, demo):
     app.command()(command)
 app.command("eval", cls=Listing)(evaluate)
+app.add_typer(keys, name="keys")
 
 
 @app.callback(invoke_without_command=True)
