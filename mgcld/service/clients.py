@@ -13,18 +13,20 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 2.0
 MOST_CLIENTS = 1000
 """So many files of the folder are read, in the order of their names."""
+MOST_NAMED = 20
 
 Signature = tuple[tuple[str, int, int], ...]
 
 
 class Clients:
-    """Who may listen. For one thread, but for `reload`."""
+    """Who may connect. For one thread, but for `reload`; reading must not wait, so the folder is one of a local disk."""
 
-    def __init__(self, folder: Path | None) -> None:
-        """Without a folder nobody may."""
+    def __init__(self, folder: Path | None, subject: str) -> None:
+        """Without a folder nobody may. `subject` begins the lines of its log."""
         self.names: Mapping[bytes, str] = {}
         """Public key in Z85 -> the name of its file, without `.key`."""
         self._folder = folder
+        self._subject = subject
         self._seen: Signature | None = None
         self._look_at = 0.0
 
@@ -54,18 +56,20 @@ class Clients:
             try:
                 names[public(self._folder / name)] = name.removesuffix(PUBLIC)
             except ConfigError as error:
-                logger.warning("keys: left out: %s", error)
+                logger.warning("%s: left out: %s", self._subject, error)
         if len(signature) > MOST_CLIENTS:
-            logger.warning("keys: %s: only the first %d are read", self._folder, MOST_CLIENTS)
+            logger.warning("%s: only %d keys of %s are read", self._subject, MOST_CLIENTS, self._folder)
         return names
 
     def _tell(self) -> None:
         if self._folder is None:
-            logger.warning("keys: nobody may listen: publish.curve.clients names no folder of their public keys")
+            logger.warning("%s: nobody may connect: publish.curve.clients names no folder of their keys", self._subject)
         elif not self.names:
-            logger.warning("keys: nobody may listen: %s holds no .key file; see `mgcld keys allow`", self._folder)
+            text = "%s: nobody may connect: %s holds no .key file; see `mgcld keys allow`"
+            logger.warning(text, self._subject, self._folder)
         else:
-            logger.info("keys: %d may listen: %s", len(self.names), ", ".join(sorted(self.names.values())[:20]))
+            names = ", ".join(sorted(self.names.values())[:MOST_NAMED])
+            logger.info("%s: %d may connect: %s", self._subject, len(self.names), names)
 
 
 def _signature(folder: Path | None) -> Signature:

@@ -57,7 +57,7 @@ class Guard:
         self.connections: dict[int, Connection] = {}
         """File descriptor -> connection."""
         self._keys = keys
-        self._clients = Clients(keys.clients if keys else None)
+        self._clients = Clients(keys.clients if keys else None, subject)
         self._log = LimitedLog(logger, subject, Limit(LINES, LINES_SECONDS))
         self._zap = context.socket(zmq.REP)
         self._zap.linger = 0
@@ -141,7 +141,7 @@ class Guard:
 
     def _cut_if_stranger(self, connection: Connection) -> None:
         if connection.user and connection.user.encode() not in self._clients.names and not connection.cut:
-            self.cut(connection, "its key may not listen any more")
+            self.cut(connection, "its key is not among the clients' any more")
 
     def _answer(self) -> None:
         with contextlib.suppress(zmq.Again):

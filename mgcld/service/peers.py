@@ -44,11 +44,13 @@ class Connection:
     cost: int = 0
     """Bytes of its subscriptions, each with `SUBSCRIPTION_COST` more."""
 
-    def subscribe(self, prefix: bytes) -> None:
-        """Remember one subscription more."""
-        if prefix not in self.prefixes:
-            self.prefixes.add(prefix)
-            self.cost += len(prefix) + SUBSCRIPTION_COST
+    def subscribe(self, prefix: bytes) -> int:
+        """Remember one subscription more, and tell what it costs: nothing if it is there already."""
+        if prefix in self.prefixes:
+            return 0
+        self.prefixes.add(prefix)
+        self.cost += len(prefix) + SUBSCRIPTION_COST
+        return len(prefix) + SUBSCRIPTION_COST
 
     def unsubscribe(self, prefix: bytes) -> None:
         """Forget one."""

@@ -21,6 +21,7 @@ class Subscriptions:
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
+        self._cost = 0  # of all, at most: what has ended since it was counted is still in it
 
     def hear(self, frame: zmq.Frame) -> bytes | None:
         """The prefix that a subscriber asks for with this frame; None where it asks for nothing, or for too much."""
@@ -34,17 +35,19 @@ class Subscriptions:
         if why := _objection(kind, prefix):
             self._guard.cut(connection, why)
             return None
-        connection.subscribe(prefix)
+        self._cost += connection.subscribe(prefix)
         self._keep_bounds(connection)
         return None if connection.cut else prefix
 
     def _keep_bounds(self, connection: Connection) -> None:
         if connection.cost > SUBSCRIBER_BYTES:
             self._guard.cut(connection, f"{len(connection.prefixes)} subscriptions are too many")
-        alive = [each for each in self._guard.connections.values() if not each.cut]
-        if sum(each.cost for each in alive) > ALL_BYTES:
-            greediest = max(alive, key=lambda each: each.cost)
-            self._guard.cut(greediest, "all subscriptions together are too many, and it has most")
+        if self._cost > ALL_BYTES:
+            alive = [each for each in self._guard.connections.values() if not each.cut]
+            self._cost = sum(each.cost for each in alive)
+            if self._cost > ALL_BYTES:
+                greediest = max(alive, key=lambda each: each.cost)
+                self._guard.cut(greediest, "all subscriptions together are too many, and it has most")
 
 
 def _objection(kind: bytes, prefix: bytes) -> str | None:

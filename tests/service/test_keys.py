@@ -127,9 +127,9 @@ def test_what_is_no_file_is_a_named_error_and_never_waited_for(tmp_path: Path, k
 def test_the_folder_of_clients_is_read_anew_when_it_changes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     folder = tmp_path / "clients"
-    clients = Clients(folder)
+    clients = Clients(folder, "bus")
     assert not clients.look()
-    assert "nobody may listen" in caplog.text
+    assert "nobody may connect" in caplog.text
     phone = allow(folder, "phone")
     clients.reload()
     assert clients.look()
@@ -149,15 +149,15 @@ def test_a_bad_file_among_the_clients_is_named_and_the_others_hold(
     (tmp_path / "gone.key").symlink_to(tmp_path / "nowhere")
     keys.create(tmp_path / "elsewhere", "hub")
     (tmp_path / "elsewhere" / "hub.key_secret").rename(tmp_path / "hub.key")
-    clients = Clients(tmp_path)
+    clients = Clients(tmp_path, "bus")
     clients.look()
     assert clients.names == {phone: "phone"}
     for name in ("broken.key", "gone.key", "hub.key"):
-        assert f"keys: left out: {tmp_path / name}: " in caplog.text
+        assert f"bus: left out: {tmp_path / name}: " in caplog.text
 
 
 def test_without_a_folder_nobody_may_listen_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    clients = Clients(None)
+    clients = Clients(None, "bus")
     clients.look()
     assert not clients.names
-    assert "nobody may listen: publish.curve.clients" in caplog.text
+    assert "nobody may connect: publish.curve.clients" in caplog.text
