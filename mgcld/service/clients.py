@@ -19,7 +19,7 @@ Signature = tuple[tuple[str, int, int], ...]
 
 
 class Clients:
-    """Who may connect. For one thread, but for `reload`; reading must not wait, so the folder is one of a local disk."""
+    """Who may connect. For one thread, but for `reload`; reading must not wait, so the folder is on a local disk."""
 
     def __init__(self, folder: Path | None, subject: str) -> None:
         """Without a folder nobody may. `subject` begins the lines of its log."""

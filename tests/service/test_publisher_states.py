@@ -38,11 +38,7 @@ def bus() -> Iterator[Publisher]:
 
 def event(name: str, phase: Phase, source: str = "mic1") -> Message:
     reason = "quiet" if phase == "end" else None
-    return wire.event(
-        Event(
-            "01J0", source, name, phase, 1, 2, 0.9, 0.8, 3, 0.5, 0.3, "arrival", 0, "0a1b", reason
-        )  # numbers of no use
-    )
+    return wire.event(Event("01J0", source, name, phase, 1, 2, 0.9, 0.8, 3, 0.5, 0.3, "arrival", 0, "0a1b", reason))
 
 
 def health(source: str) -> Message:
