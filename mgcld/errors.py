@@ -11,7 +11,6 @@ MgcldError
 ├── MessageError         what came over the bus is no message
 ├── ReceiveTimeout       nothing came over the bus for too long
 ├── ControlError         a running mgcld cannot be reached, or will not do what it is asked to
-│   └── BusyError            it has no time for it, or is on its way out
 └── ModelError
     ├── CheckpointError      an adapter or weights file cannot be read or written
     ├── EncoderMismatch      the adapter was trained with another encoder
@@ -114,10 +113,6 @@ class ControlError(MgcldError):
     """A running mgcld cannot be reached, or will not do now what it is asked to."""
 
     exit_code = 71  # EX_OSERR
-
-
-class BusyError(ControlError):
-    """It has no time for it, or is on its way out."""
 
 
 class ModelError(MgcldError):

@@ -16,6 +16,7 @@ from mgcld.cli.devices import devices
 from mgcld.cli.encoders import encoders
 from mgcld.cli.evaluate import Listing, evaluate
 from mgcld.cli.explain import explain
+from mgcld.cli.keys import app as keys
 from mgcld.cli.run import run
 from mgcld.cli.schema import schema
 from mgcld.cli.train import train
@@ -32,6 +33,7 @@ for command in (run, check, train, explain, classify, watch, schema, devices, en
     app.command()(command)
 app.command("eval", cls=Listing)(evaluate)
 app.add_typer(ctl, name="ctl")
+app.add_typer(keys, name="keys")
 
 
 @app.callback(invoke_without_command=True)

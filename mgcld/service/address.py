@@ -14,11 +14,11 @@ IPC_MODE = 0o660
 PROBE_SECONDS = 1.0
 
 
-def bindable(endpoint: str, *, insecure: bool) -> str:
+def bindable(endpoint: str, *, insecure: bool, encrypted: bool = False) -> str:
     """The address to give to ZeroMQ, once it is well formed and no other machine can reach it.
 
     Raises:
-        PublishError: malformed, or reachable from other machines without `insecure`.
+        PublishError: malformed, or reachable from other machines and neither `encrypted` nor `insecure`.
     """
     if IPC.fullmatch(endpoint) and endpoint.isprintable():
         return endpoint
@@ -29,10 +29,11 @@ def bindable(endpoint: str, *, insecure: bool) -> str:
         )
     if tcp["host"] == "localhost":
         return f"tcp://127.0.0.1:{tcp['port']}"  # ZeroMQ binds numbers only
-    if not insecure and not is_loopback(tcp["host"]):
+    if not (insecure or encrypted or is_loopback(tcp["host"])):
         raise PublishError(
             f"will not publish on {endpoint}: other machines could listen",
-            help="use tcp://127.0.0.1:5765 or ipc://PATH, or allow it with publish.insecure: true",
+            help="encrypt it with publish.curve (`mgcld keys new`), use tcp://127.0.0.1:5765 or ipc://PATH,"
+            " or allow it with publish.insecure: true",
         )
     return endpoint
 
