@@ -28,11 +28,14 @@ from mgcld.model.options import PRESETS, Mode
 from mgcld.model.recogniser import Recogniser
 from mgcld.service.address import bindable
 from mgcld.service.check import Checkup, SpoolPlan
+from mgcld.service.control import started_control
 from mgcld.service.daemon import Beside, Daemon
 from mgcld.service.engine import Engine
 from mgcld.service.event_rules import build_rules, check_classes, unknown_classes
+from mgcld.service.guard import Guard
 from mgcld.service.http import HttpServer
 from mgcld.service.http_bind import http_address
+from mgcld.service.keys import CurveKeys
 from mgcld.service.manager import Manager
 from mgcld.service.metrics import Metrics
 from mgcld.service.model_check import ModelPlan
@@ -96,8 +99,32 @@ def build_daemon(
         notifier=notifier,
         roster=roster,
         manager=manager,
-        beside=[*_http(config, metrics)],
+        beside=[*_control(config, publisher), *_http(config, metrics)],
     )
+
+
+def _control(config: Config, publisher: Publisher) -> Iterator[Beside]:
+    if not config.control.enabled:
+        return
+    curve, endpoint = config.publish.curve, config.control.endpoint
+    asks = curve is not None and endpoint is not None and endpoint.startswith("tcp:")  # a file's mode protects ipc
+    keys = CurveKeys.load(curve.key_file, config.control.clients) if curve is not None and asks else None
+
+    @contextmanager
+    def serving(daemon: Daemon) -> Iterator[None]:
+        control = started_control(
+            daemon,
+            publish_endpoint=publisher.endpoint,
+            endpoint=endpoint,
+            guard=lambda context: Guard(context, keys, "control"),
+        )
+        try:
+            yield
+        finally:
+            if control is not None:
+                control.close(0.5)
+
+    yield serving
 
 
 def _http(config: Config, metrics: Metrics) -> Iterator[Beside]:
@@ -343,9 +370,10 @@ def _hurried(part: Part) -> Part:
 
 
 def _publisher(config: Config) -> Publisher:
-    endpoint, insecure = config.publish.endpoint, config.publish.insecure
-    bindable(endpoint, insecure=insecure)
-    return Publisher(endpoint, insecure=insecure, beside=_beside())
+    wish = config.publish
+    curve = None if wish.curve is None else CurveKeys.load(wish.curve.key_file, wish.curve.clients)
+    bindable(wish.endpoint, insecure=wish.insecure, encrypted=curve is not None)
+    return Publisher(wish.endpoint, insecure=wish.insecure, beside=_beside(), curve=curve)
 
 
 def _captioner_of(config: Config, adapter: Adapter) -> Part:

@@ -9,11 +9,9 @@ from controlled import SmallDaemon
 
 from mgcld.cli.reach import reached
 from mgcld.errors import ControlError
+from mgcld.service import guard, keys
 from mgcld.service.control import Control
 from mgcld.service.controller import Controller
-
-guard = pytest.importorskip("mgcld.service.guard")
-keys = pytest.importorskip("mgcld.service.keys")
 
 
 @pytest.fixture
