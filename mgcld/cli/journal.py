@@ -20,7 +20,6 @@ MOST_CHARACTERS = 256 * 1024
 """More of one value goes nowhere."""
 PATIENCE_SECONDS = 0.1
 """The journal's queue is short, ten records on many systems: it may take so long, once, until it reads on."""
-SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 
 
 class JournalHandler(logging.Handler):
@@ -78,7 +77,8 @@ class JournalHandler(logging.Handler):
         try:
             with os.fdopen(os.dup(file), "wb") as writer:
                 writer.write(data)
-            fcntl.fcntl(file, fcntl.F_ADD_SEALS, SEALS)
+            seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
+            fcntl.fcntl(file, fcntl.F_ADD_SEALS, seals)
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", file))]
             self._socket.sendmsg([], rights, self._flags, self._path)
         finally:

@@ -20,7 +20,7 @@ MOST_LOAD, AIM_LOAD, ROOM_LOAD = 0.95, 0.8, 0.7
 """Over the first more is given up, until the load is below the second; less, where it would stay below the third."""
 SHORTEST_LOOK_SECONDS = 2.0
 """What was given up must show before more is."""
-LINES, LINES_SECONDS = 2, 900.0
+LINES, LINES_SECONDS = 4, 900.0
 ADVICE = {
     "drop_oldest": "take fewer sources, a longer hop, a spool, or another overload.policy",
     "longer_hop": "take fewer sources, or a longer hop",
@@ -125,9 +125,10 @@ class Overload:
         )
 
     def _load_at(self, steps: int) -> float:
-        load = self._recent.load or 0.0
+        recent = self._recent
+        load = (recent.guess if recent.load is None and recent.pressed else recent.load) or 0.0
         if self._policy == "skip_captions":  # what a window takes now says nothing of captions that are not written
-            return load + self._recent.arrivals * self._captions.cost if steps < self._valve.steps else load
+            return load + recent.arrivals * self._captions.cost if steps < self._valve.steps else load
         return load / (steps + 1)
 
     def _apply(self) -> None:

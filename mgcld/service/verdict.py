@@ -76,9 +76,14 @@ class Recent:
     @property
     def load(self) -> float | None:
         """Seconds of work each second that these windows ask for; None while nobody knows."""
-        each = self._kept[-1].seconds_per_window
         known = self._kept[-1].at - self._kept[0].at >= self._seconds / 2
-        return self.arrivals * each if known and each is not None else None
+        return self.guess if known else None
+
+    @property
+    def guess(self) -> float | None:
+        """The load by whatever is known: of few windows nobody can tell well how many come."""
+        each = self._kept[-1].seconds_per_window
+        return None if each is None else self.arrivals * each
 
     @property
     def dropped(self) -> int:

@@ -130,7 +130,7 @@ def test_the_oldest_are_dropped_and_it_is_said_what_to_do(caplog: pytest.LogCapt
     assert machine.verdict.overload is not None
     assert machine.verdict.overload.startswith("the live sources ask for 1.6 s of inference each second: ")
     assert "windows were dropped in the last minute; take fewer sources" in machine.verdict.overload
-    assert 1 <= len(caplog.records) <= 3  # it goes on for ever: said now and then
+    assert 1 <= len(caplog.records) <= 5  # it goes on for ever: said now and then
     assert caplog.records[0].getMessage().startswith("inference: cannot keep up: ")
 
 
@@ -184,6 +184,14 @@ def test_the_hop_is_as_before_once_there_is_room_again(caplog: pytest.LogCapture
 def test_a_load_at_the_brink_does_not_make_the_hop_swing(each: float) -> None:
     machine = Machine("longer_hop", each=each).run(3600)
     assert len(machine.factors()) <= 3, machine.factors()
+
+
+def test_a_crowd_from_the_start_is_met_at_once() -> None:
+    machine = Machine("longer_hop", sources=40, hop=0.5, longest_hop=10, each=0.05).run(12)
+    assert machine.verdict.load is None
+    assert 4 <= machine.verdict.hop_factor <= 8
+    machine.run(600)
+    assert len(machine.factors()) <= 4, machine.factors()
 
 
 def test_looking_often_gives_up_no_more() -> None:

@@ -1,5 +1,7 @@
 """How fast it works, from batches."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -37,3 +39,22 @@ def test_the_sizes_of_all_batches_are_counted_and_the_verdict_is_passed_on() -> 
     status = pace.status(0, [], 0, verdict=verdict)
     assert status.batches == {1: 1, 2: 1, 4: 2}
     assert (status.keeping_up, status.overload, status.load, status.hop_factor) == (False, "too much", 1.5, 3)
+
+
+def test_it_is_asked_while_the_loop_works() -> None:
+    pace, done, asked = Pace(), threading.Event(), []
+
+    def ask() -> None:
+        while not done.is_set():
+            asked.append(pace.status(0, [], 0).batches)
+
+    asking = [threading.Thread(target=ask, daemon=True) for _ in range(2)]
+    for thread in asking:
+        thread.start()
+    for _ in range(3000):
+        pace.worked([WINDOW], 0.001)
+    done.set()
+    for thread in asking:
+        thread.join(20)
+    assert asked
+    assert pace.status(0, [], 0).batches == {1: 3000}
