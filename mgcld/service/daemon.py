@@ -89,7 +89,7 @@ class Daemon:
             self._ready = True
             self._notifier.ready()
             meta = self._engine.served.meta
-            logger.info("ready: %d classes, adapter %s", len(meta.classes), meta.adapter)
+            logger.info("mgcld: ready, %d classes, adapter %s", len(meta.classes), meta.adapter)
             self._loop()
             self._tell_health()
         self._raise_failures()
@@ -187,7 +187,7 @@ class Daemon:
         self._engine.tell(self._engine.decider.close())
         self._outlet.close(timeout=1.0)
         self._publisher.close(timeout=0.5)
-        logger.info("stopped")
+        logger.info("mgcld: stopped")
 
     def _raise_failures(self) -> None:
         failed = [status for status in self._roster.statuses() if status.state == "failed"]
@@ -201,4 +201,5 @@ def summary(node: NodeStatus) -> str:
     named = ", ".join(node.alarms[:MOST_NAMED]) + (", ..." if len(node.alarms) > MOST_NAMED else "")
     alarm = [f"alarm: {named}"] if named else []
     factor = [] if node.realtime_factor is None else [f"real-time factor {node.realtime_factor:.3f}"]
-    return "; ".join([f"{node.sources.get('live', 0)}/{sum(node.sources.values())} sources live", *alarm, *factor])
+    slow = [] if node.overload is None else [node.overload]
+    return "; ".join([f"{node.sources.get('live', 0)}/{sum(node.sources.values())} sources live", *alarm, *factor, *slow])

@@ -126,7 +126,7 @@ class Publisher:
         self._woken.setblocking(False)
         self._thread = threading.Thread(target=self._run, args=(guard,), name="publisher", daemon=True)
         self._thread.start()
-        logger.info("publishing on %s%s", self.endpoint, ", encrypted" if self._curve else "")
+        logger.info("publisher: publishing on %s%s", self.endpoint, ", encrypted" if self._curve else "")
 
     def publish(self, message: Message) -> None:
         """Send a stamped message, from any thread and without waiting; when too many wait, the oldest is dropped.
