@@ -34,7 +34,10 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "chat": "mgcld_plugins.explainers.chat:ChatExplainer",
         "template": "mgcld_plugins.explainers.template:TemplateExplainer",
     },
-    "sink": {},
+    "sink": {
+        "clips": "mgcld_plugins.sinks.clips:ClipsSink",
+        "webhook": "mgcld_plugins.sinks.webhook:WebhookSink",
+    },
 }
 
 

@@ -1,0 +1,204 @@
+"""Messages that wait on disk until they are delivered: in order, each whole or not there."""
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from ._outbox_lock import PRIVATE_FILE
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1
+BUSY_SECONDS = 2.0
+DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+SCHEMA = """
+    CREATE TABLE IF NOT EXISTS message (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        delivery TEXT NOT NULL UNIQUE,
+        taken_ns INTEGER NOT NULL,
+        body BLOB NOT NULL
+    )
+"""
+
+T = TypeVar("T")
+
+
+class OutboxError(Exception):
+    """It cannot be read or written now; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One message, ready to go."""
+
+    number: int
+    """Its place in the order."""
+    delivery: str
+    """Its name: the same at every try, and no other's."""
+    taken_ns: int
+    """When it came (nanoseconds since the Unix epoch, UTC)."""
+    body: bytes
+
+
+class Outbox:
+    """SQLite with a write-ahead log that is flushed to the disk with every change. Any thread may use it.
+
+    What `add` returned for outlives a kill and a power failure. A damaged file is moved aside, and a new one begun.
+    """
+
+    def __init__(self, path: Path, most: int) -> None:
+        """Open it, or make it; at most so many messages wait.
+
+        Raises:
+            OutboxError: it cannot be used, or a newer mgcld wrote it.
+        """
+        self._path = path
+        self._most = most
+        self._lock = threading.Lock()
+        self.waiting = 0
+        """Messages in it."""
+        self.oldest_ns: int | None = None
+        """When the one came that waits longest; None where none does."""
+        try:
+            self._database: sqlite3.Connection | None = self._opened()
+        except (sqlite3.Error, OSError) as error:
+            raise OutboxError(_said(error)) from error
+
+    def add(self, delivery: str, body: bytes) -> int:
+        """Keep a message behind all others, unless it is there; how many of the oldest had to go for it.
+
+        Raises:
+            OutboxError: it is not kept.
+        """
+        now = time.time_ns()
+
+        def work(database: sqlite3.Connection) -> int:
+            values = (delivery, now, body)
+            database.execute("INSERT OR IGNORE INTO message (delivery, taken_ns, body) VALUES (?, ?, ?)", values)
+            (waiting,) = database.execute("SELECT COUNT(*) FROM message").fetchone()
+            oldest = "SELECT number FROM message ORDER BY number LIMIT ?"
+            gone = (max(0, waiting - self._most),)
+            return database.execute(f"DELETE FROM message WHERE number IN ({oldest})", gone).rowcount
+
+        return self._do(work)
+
+    def first(self) -> Parcel | None:
+        """The message that has waited longest.
+
+        Raises:
+            OutboxError: it cannot be read.
+        """
+        fields = "SELECT number, delivery, taken_ns, body FROM message ORDER BY number LIMIT 1"
+        row = self._do(lambda database: database.execute(fields).fetchone())
+        return Parcel(*row) if row else None
+
+    def done(self, parcel: Parcel) -> None:
+        """It need not be kept any more.
+
+        Raises:
+            OutboxError: it is kept all the same.
+        """
+        self._do(lambda database: database.execute("DELETE FROM message WHERE number = ?", (parcel.number,)))
+
+    def give_up_before(self, when_ns: int) -> int:
+        """Let go of what came earlier; how many.
+
+        Raises:
+            OutboxError: all is kept.
+        """
+        if self.oldest_ns is None or self.oldest_ns >= when_ns:
+            return 0
+        return self._do(
+            lambda database: database.execute("DELETE FROM message WHERE taken_ns < ?", (when_ns,)).rowcount
+        )
+
+    def close(self) -> None:
+        """Release the file; what waits in it stays."""
+        with self._lock:
+            if self._database is not None:
+                self._database.close()
+            self._database = None
+
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """One transaction; once more in a new file where this one turns out to be damaged."""
+        with self._lock:
+            if self._database is None:
+                raise OutboxError("it is closed")
+            try:
+                try:
+                    return self._transact(self._database, work)
+                except sqlite3.DatabaseError as error:
+                    if not _is_damage(error):
+                        raise
+                    self._database.close()
+                    self._database = self._begun_anew(error)
+                    return self._transact(self._database, work)
+            except (sqlite3.Error, OSError) as error:
+                raise OutboxError(_said(error)) from error
+
+    def _transact(self, database: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+        with database:
+            result = work(database)
+            (waiting,) = database.execute("SELECT COUNT(*) FROM message").fetchone()
+            oldest = database.execute("SELECT taken_ns FROM message ORDER BY number LIMIT 1").fetchone()
+        self.waiting, self.oldest_ns = waiting, oldest[0] if oldest else None
+        return result
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            return self._connected()
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            return self._begun_anew(error)
+
+    def _begun_anew(self, error: sqlite3.Error) -> sqlite3.Connection:
+        aside = self._path.with_name(f"{self._path.name}.damaged-{time.time_ns()}")
+        for suffix in ("", "-wal", "-shm"):
+            beside = self._path.with_name(self._path.name + suffix)
+            if beside.exists():
+                beside.rename(aside.with_name(aside.name + suffix))
+        logger.error("%s is damaged (%s): it is now %s, and a new one is begun", self._path, _said(error), aside.name)
+        return self._connected()
+
+    def _connected(self) -> sqlite3.Connection:
+        """A new file is for its owner only; SQLite gives those beside it the same mode."""
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
+        database = sqlite3.connect(self._path, timeout=BUSY_SECONDS, check_same_thread=False)
+        try:
+            _prepare(database)
+            self._transact(database, lambda _: None)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+
+def _prepare(database: sqlite3.Connection) -> None:
+    (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        error = sqlite3.DatabaseError(found)
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise OutboxError(f"a newer mgcld wrote it, in version {version}")
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    with database:
+        database.execute(SCHEMA)
+        database.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED
+
+
+def _said(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
