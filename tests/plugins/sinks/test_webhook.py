@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from children import Child
-from hook_events import Events
 from mgcld_plugins.sinks import _verdict
 from mgcld_plugins.sinks._post import Answer, NoAnswer
 from mgcld_plugins.sinks._verdict import verdict
@@ -33,6 +32,7 @@ from servers.hook import (
     says,
     trickles_headers,
 )
+from sink_events import Events
 
 from mgcld.config import options_of
 from mgcld.data import Message
@@ -438,7 +438,7 @@ FULL_DISK = """
 import resource, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from hook_events import Events
+from sink_events import Events
 from mgcld_plugins.sinks.webhook import WebhookSink
 sink, event = WebhookSink(sys.argv[1], outbox=Path(sys.argv[2])), Events()
 sink.take(event("first", "update"))
@@ -471,7 +471,7 @@ STREAM = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
-from hook_events import Events
+from sink_events import Events
 from mgcld_plugins.sinks import _verdict
 from mgcld_plugins.sinks.webhook import WebhookSink
 _verdict.FIRST_SECONDS = 0.005
