@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Int16
 
-from ._ring import Chunk, Place, Ring
+from ._clip_ring import Chunk, Place, Ring
 
 Cut = Literal["gap", "max_seconds", "no_sound", "memory", "shutdown"]
 OVER = frozenset({"source_lost", "source_ended", "paused", "removed", "shutdown"})

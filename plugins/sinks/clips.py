@@ -24,8 +24,8 @@ from mgcld.errors import ConfigError
 
 from ._clip import Clip, Cut, Part
 from ._clip_name import clip_path
-from ._ring import Ring
-from ._shelf import NoRoom, Shelf
+from ._clip_ring import Ring
+from ._clip_shelf import NoRoom, Shelf
 
 logger = logging.getLogger(__name__)
 

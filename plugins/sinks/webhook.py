@@ -2,8 +2,8 @@
 
 What is sent is `{"topic": ..., "header": {...}, "body": {...}}`, as on the bus. The header `Idempotency-Key` (and
 `X-Mgcld-Delivery`) names the message: of an event its id, phase and seq. A message whose answer was lost is sent again
-by the same name, so that a receiver that remembers names has each of them once. `_signature.py` says how to check who
-sent it.
+by the same name, so that a receiver that remembers names has each of them once. `_webhook_signature.py` says how to
+check who sent it.
 
 2xx acknowledges. 408, 425, 429, 5xx and no answer at all: tried again after 1 s, then ever more slowly, up to 5
 minutes, or what Retry-After asks for, up to an hour. 400, 405, 406, 410, 411, 413, 414, 415, 422, 431: the message is
@@ -23,12 +23,12 @@ from typing import Any
 from mgcld.data import Message, MessageKind, Phase
 from mgcld.errors import ConfigError
 
-from ._courier import Courier
 from ._outbox import Outbox, OutboxError
 from ._outbox_lock import OutboxLock
-from ._post import Poster
-from ._request_headers import headers_for, secret_from
+from ._webhook_courier import Courier
+from ._webhook_headers import headers_for, secret_from
 from ._webhook_options import address_of, check_numbers, held, place_of, tls_context
+from ._webhook_post import Poster
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,8 @@ MOST_BYTES = 64 * 1024
 """Of a message: that of a class with a name of 4 KB fits."""
 LOCK_SECONDS = 2.0
 """The sink of before the configuration was read again may need so long to let go."""
+RETRY_SECONDS = 5.0
+"""An outbox that cannot be opened is tried again so often."""
 
 
 class WebhookSink:
@@ -73,7 +75,7 @@ class WebhookSink:
             logger.warning("%s: whoever listens on the way reads the password or token: use https", self._to)
         secret = secret_from("secret", secret_file, secret_env)
         self._secret = None if secret is None else secret.encode()
-        headers |= {"Content-Type": "application/json", "User-Agent": "mgcld"}
+        headers = {"User-Agent": "mgcld", "Content-Type": "application/json", **headers}
         through = None if proxy is None else str(address_of(proxy))
         bare = address.copy_with(userinfo=b"", fragment=None)
         self._poster = Poster(bare, headers, timeout_seconds, tls_context(verify, ca_file), through)
@@ -83,6 +85,7 @@ class WebhookSink:
         self._max_age_seconds = max_age_hours * 3600
         self._lock = OutboxLock(self._path)
         self._open: tuple[Outbox, Courier] | None = None
+        self._retry_at = 0.0
         self._dropped = 0
         self._trouble: str | None = None
         self._check_outbox()
@@ -108,11 +111,15 @@ class WebhookSink:
     def take(self, message: Message) -> None:
         """Keep the message on disk, if it is wanted, for the thread that delivers; returns when it is safe there.
 
-        Raises:
-            ConfigError: the outbox cannot be opened.
+        What cannot be kept is counted in `dropped`, and said.
         """
-        outbox, courier = self._opened()
-        if not self._wanted(message):
+        wanted = self._wanted(message)
+        try:
+            outbox, courier = self._opened()
+        except ConfigError as error:
+            self._drop(int(wanted), str(error))
+            return
+        if not wanted:
             return
         body = _as_json(message)
         if len(body) > MOST_BYTES:
@@ -161,6 +168,9 @@ class WebhookSink:
     def _opened(self) -> tuple[Outbox, Courier]:
         """Begin to deliver with the first message, whatever it is: what an earlier process left does not wait."""
         if self._open is None:
+            if time.monotonic() < self._retry_at:
+                raise ConfigError(str(self._trouble))
+            self._retry_at = time.monotonic() + LOCK_SECONDS + RETRY_SECONDS
             self._acquire()
             try:
                 outbox = Outbox(self._path, self._most)

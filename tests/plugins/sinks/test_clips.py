@@ -15,10 +15,10 @@ import soundfile
 from children import Child
 from hypothesis import given
 from hypothesis import strategies as st
-from mgcld_plugins.sinks import _shelf, clips
+from mgcld_plugins.sinks import _clip_shelf, clips
 from mgcld_plugins.sinks._clip import Clip
 from mgcld_plugins.sinks._clip_name import as_file_name, clip_path, stamped_at
-from mgcld_plugins.sinks._ring import Ring
+from mgcld_plugins.sinks._clip_ring import Ring
 from mgcld_plugins.sinks.clips import ClipsSink
 from sink_events import Events
 
@@ -548,7 +548,7 @@ def test_after_a_kill_each_clip_is_whole_and_the_next_start_leaves_no_rest(folde
         for sound in folder.rglob("*.flac"):
             Written(sound)
     day = next(folder.glob("*/*"))
-    rest = day / _shelf.BESIDE.format("killed")
+    rest = day / _clip_shelf.BESIDE.format("killed")
     rest.write_bytes(b"half a cl")
     (day / "20231114T221327.000Z_dog_A.json").write_text("{}")  # killed between the two
     sink(folder).take(event("A", "update"))
@@ -565,7 +565,7 @@ print("locked", flush=True)
 time.sleep(60)
 """
     some_clips(folder, event, 1)
-    beside = next(folder.glob("*/*")) / _shelf.BESIDE.format("other")
+    beside = next(folder.glob("*/*")) / _clip_shelf.BESIDE.format("other")
     with Child(script, str(beside)) as other:
         assert other.line() == "locked"
         sink(folder).take(event("A", "update"))

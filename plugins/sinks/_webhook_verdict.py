@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal
 
-from ._post import Answer, NoAnswer
+from ._webhook_post import Answer, NoAnswer
 
 FIRST_SECONDS = 1.0
 MOST_SECONDS = 300.0

@@ -12,7 +12,7 @@ from mgcld.errors import ConfigError
 from .._secret import read_secret
 
 HELP = "put it into a file that only mgcld's user may read, and name that; or into an environment variable"
-OURS = re.compile(r"(?i)host|content-.*|transfer-encoding|connection|expect|idempotency-key|x-mgcld-.*")
+OURS = re.compile(r"(?i)host|content-.*|transfer-encoding|connection|expect|user-agent|idempotency-key|x-mgcld-.*")
 """Headers that nobody else sets."""
 
 

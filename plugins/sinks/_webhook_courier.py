@@ -5,9 +5,9 @@ import threading
 import time
 
 from ._outbox import Outbox, OutboxError, Parcel
-from ._post import Answer, NoAnswer, Poster
-from ._signature import signature
-from ._verdict import Verdict, verdict
+from ._webhook_post import Answer, NoAnswer, Poster
+from ._webhook_signature import signature
+from ._webhook_verdict import Verdict, verdict
 
 logger = logging.getLogger(__name__)
 
