@@ -61,14 +61,20 @@ class Outbox:
         self._path = path
         self._most = most
         self._lock = threading.Lock()
+        self._ahead_ns = time.time_ns() - _steady_ns()
         self.waiting = 0
         """Messages in it."""
-        self.oldest_ns: int | None = None
-        """When the one came that waits longest; None where none does."""
+        self._oldest_ns: int | None = None
         try:
             self._database: sqlite3.Connection | None = self._opened()
         except (sqlite3.Error, OSError) as error:
             raise OutboxError(_said(error)) from error
+
+    @property
+    def oldest_seconds(self) -> float | None:
+        """How long the message has waited that has waited longest; None where none waits."""
+        oldest_ns = self._oldest_ns
+        return None if oldest_ns is None else max(0.0, (self._now_ns() - oldest_ns) / 1e9)
 
     def add(self, delivery: str, body: bytes) -> int:
         """Keep a message behind all others, unless it is there; how many of the oldest had to go for it.
@@ -76,7 +82,7 @@ class Outbox:
         Raises:
             OutboxError: it is not kept.
         """
-        now = time.time_ns()
+        now = self._now_ns()
 
         def work(database: sqlite3.Connection) -> int:
             values = (delivery, now, body)
@@ -106,17 +112,16 @@ class Outbox:
         """
         self._do(lambda database: database.execute("DELETE FROM message WHERE number = ?", (parcel.number,)))
 
-    def give_up_before(self, when_ns: int) -> int:
-        """Let go of what came earlier; how many.
+    def give_up_older(self, than_ns: int) -> int:
+        """Let go of what has waited longer (nanoseconds); how many.
 
         Raises:
             OutboxError: all is kept.
         """
-        if self.oldest_ns is None or self.oldest_ns >= when_ns:
+        border = self._now_ns() - than_ns
+        if self._oldest_ns is None or self._oldest_ns >= border:
             return 0
-        return self._do(
-            lambda database: database.execute("DELETE FROM message WHERE taken_ns < ?", (when_ns,)).rowcount
-        )
+        return self._do(lambda database: database.execute("DELETE FROM message WHERE taken_ns < ?", (border,)).rowcount)
 
     def close(self) -> None:
         """Release the file; what waits in it stays."""
@@ -124,6 +129,10 @@ class Outbox:
             if self._database is not None:
                 self._database.close()
             self._database = None
+
+    def _now_ns(self) -> int:
+        """UTC as it was when this was opened, and what has passed since: a clock that is set makes nothing older."""
+        return self._ahead_ns + _steady_ns()
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """One transaction; once more in a new file where this one turns out to be damaged."""
@@ -147,7 +156,7 @@ class Outbox:
             result = work(database)
             (waiting,) = database.execute("SELECT COUNT(*) FROM message").fetchone()
             oldest = database.execute("SELECT taken_ns FROM message ORDER BY number LIMIT 1").fetchone()
-        self.waiting, self.oldest_ns = waiting, oldest[0] if oldest else None
+        self.waiting, self._oldest_ns = waiting, oldest[0] if oldest else None
         return result
 
     def _opened(self) -> sqlite3.Connection:
@@ -194,6 +203,10 @@ def _prepare(database: sqlite3.Connection) -> None:
     with database:
         database.execute(SCHEMA)
         database.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _steady_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)  # a machine that sleeps does not make it stop
 
 
 def _is_damage(error: sqlite3.Error) -> bool:

@@ -116,7 +116,7 @@ class Courier:
                     raise
 
     def _give_up_old(self) -> None:
-        gone = self._outbox.give_up_before(time.time_ns() - self._max_age_ns)
+        gone = self._outbox.give_up_older(self._max_age_ns)
         if gone:
             self.expired += gone
             hours = self._max_age_ns / 3600e9

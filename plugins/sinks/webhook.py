@@ -97,14 +97,14 @@ class WebhookSink:
             none = dict.fromkeys(("delivered", "waiting", "failed", "refused"), 0)
             return {**none, "dropped": self._dropped, "oldest_seconds": None, "reason": self._trouble}
         outbox, courier = self._open
-        since = outbox.oldest_ns
+        seconds = outbox.oldest_seconds
         return {
             "delivered": courier.delivered,
             "waiting": outbox.waiting,
             "failed": courier.failed,
             "refused": courier.refused,
             "dropped": self._dropped + courier.expired,
-            "oldest_seconds": None if since is None else round(max(0, time.time_ns() - since) / 1e9, 1),
+            "oldest_seconds": None if seconds is None else round(seconds, 1),
             "reason": self._trouble or courier.reason,
         }
 

@@ -339,6 +339,34 @@ def test_what_is_too_old_is_given_up(tmp_path: Path, event: Events, caplog: pyte
     assert "1 messages are given up" in caplog.text
 
 
+def test_a_clock_that_is_set_makes_no_message_old(
+    tmp_path: Path, event: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hook(hangs_up) as server, sink(server.url, tmp_path, max_age_hours=1.0) as taker:
+        monkeypatch.setattr(_webhook_verdict, "FIRST_SECONDS", 0.3)
+        taker.take(event("A"))
+        until(lambda: taker.facts["failed"])
+        late = time.time_ns() + 30 * 86_400 * 1_000_000_000
+        monkeypatch.setattr(time, "time_ns", lambda: late)
+        until(lambda: taker.facts["delivered"])
+        assert taker.facts["dropped"] == 0
+
+
+def test_what_an_earlier_process_left_grows_old_too(tmp_path: Path, event: Events) -> None:
+    with hook(hangs) as server:
+        with sink(server.url, tmp_path, timeout_seconds=60.0) as taker:
+            taker.take(event("A"))
+            until(lambda: server.received)
+        with sqlite3.connect(tmp_path / "outbox.sqlite") as database:
+            database.execute("UPDATE message SET taken_ns = taken_ns - 2 * 3600 * 1000000000")  # two hours ago
+        database.close()
+        with sink(server.url, tmp_path, max_age_hours=1.0) as taker:
+            taker.take(event("B"))
+            until(lambda: taker.facts["delivered"])
+            assert taker.facts["dropped"] == 1
+    assert server.acknowledged == ["B-start-1"]
+
+
 def test_a_message_beyond_all_bounds_is_dropped(tmp_path: Path, event: Events) -> None:
     with hook() as server, sink(server.url, tmp_path) as taker:
         taker.take(event("A", name="d" * MOST_BYTES))
