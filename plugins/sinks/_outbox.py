@@ -26,6 +26,8 @@ SCHEMA = """
     )
 """
 
+INSERT = "INSERT OR IGNORE INTO message (delivery, taken_ns, body) VALUES (?, ?, ?)"
+
 T = TypeVar("T")
 
 
@@ -37,12 +39,8 @@ class OutboxError(Exception):
 class Parcel:
     """One message, ready to go."""
 
-    number: int
-    """Its place in the order."""
     delivery: str
     """Its name: the same at every try, and no other's."""
-    taken_ns: int
-    """When it came (nanoseconds since the Unix epoch, UTC)."""
     body: bytes
 
 
@@ -65,10 +63,11 @@ class Outbox:
         self.waiting = 0
         """Messages in it."""
         self._oldest_ns: int | None = None
-        try:
-            self._database: sqlite3.Connection | None = self._opened()
-        except (sqlite3.Error, OSError) as error:
-            raise OutboxError(_said(error)) from error
+        self._ended = False
+        self._database: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None  # its device and its number there
+        self._carried: list[tuple[str, int, bytes]] = []  # from a file that is gone
+        self._do(lambda _: None)
 
     @property
     def oldest_seconds(self) -> float | None:
@@ -86,7 +85,7 @@ class Outbox:
 
         def work(database: sqlite3.Connection) -> int:
             values = (delivery, now, body)
-            database.execute("INSERT OR IGNORE INTO message (delivery, taken_ns, body) VALUES (?, ?, ?)", values)
+            database.execute(INSERT, values)
             (waiting,) = database.execute("SELECT COUNT(*) FROM message").fetchone()
             oldest = "SELECT number FROM message ORDER BY number LIMIT ?"
             gone = (max(0, waiting - self._most),)
@@ -100,7 +99,7 @@ class Outbox:
         Raises:
             OutboxError: it cannot be read.
         """
-        fields = "SELECT number, delivery, taken_ns, body FROM message ORDER BY number LIMIT 1"
+        fields = "SELECT delivery, body FROM message ORDER BY number LIMIT 1"
         row = self._do(lambda database: database.execute(fields).fetchone())
         return Parcel(*row) if row else None
 
@@ -110,7 +109,7 @@ class Outbox:
         Raises:
             OutboxError: it is kept all the same.
         """
-        self._do(lambda database: database.execute("DELETE FROM message WHERE number = ?", (parcel.number,)))
+        self._do(lambda database: database.execute("DELETE FROM message WHERE delivery = ?", (parcel.delivery,)))
 
     def give_up_older(self, than_ns: int) -> int:
         """Let go of what has waited longer (nanoseconds); how many.
@@ -126,30 +125,33 @@ class Outbox:
     def close(self) -> None:
         """Release the file; what waits in it stays."""
         with self._lock:
-            if self._database is not None:
-                self._database.close()
-            self._database = None
+            self._ended = True
+            self._let_go()
 
     def _now_ns(self) -> int:
         """UTC as it was when this was opened, and what has passed since: a clock that is set makes nothing older."""
         return self._ahead_ns + _steady_ns()
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """One transaction; once more in a new file where this one turns out to be damaged."""
+        """One transaction."""
         with self._lock:
-            if self._database is None:
+            if self._ended:
                 raise OutboxError("it is closed")
             try:
-                try:
-                    return self._transact(self._database, work)
-                except sqlite3.DatabaseError as error:
-                    if not _is_damage(error):
-                        raise
-                    self._database.close()
-                    self._database = self._begun_anew(error)
-                    return self._transact(self._database, work)
+                return self._tried(work)
             except (sqlite3.Error, OSError) as error:
                 raise OutboxError(_said(error)) from error
+
+    def _tried(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Once more in a new file, where this one turns out to be damaged."""
+        try:
+            return self._transact(self._ready(), work)
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in DAMAGED:
+                raise
+            self._let_go()
+            self._move_aside(error)
+            return self._transact(self._ready(), work)
 
     def _transact(self, database: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
         with database:
@@ -159,34 +161,59 @@ class Outbox:
         self.waiting, self._oldest_ns = waiting, oldest[0] if oldest else None
         return result
 
-    def _opened(self) -> sqlite3.Connection:
-        try:
-            return self._connected()
-        except sqlite3.DatabaseError as error:
-            if not _is_damage(error):
+    def _ready(self) -> sqlite3.Connection:
+        if self._database is not None and not self._is_there():
+            logger.error("%s was moved or removed: a new one is begun, with all that waits", self._path)
+            fields = "SELECT delivery, taken_ns, body FROM message ORDER BY number"
+            self._carried = self._database.execute(fields).fetchall()
+            self._let_go()
+        if self._database is None:
+            database = self._connected()
+            try:
+                with database:
+                    database.executemany(INSERT, self._carried)
+            except BaseException:
+                database.close()
                 raise
-            return self._begun_anew(error)
+            self._database, self._carried = database, []
+        return self._database
 
-    def _begun_anew(self, error: sqlite3.Error) -> sqlite3.Connection:
+    def _is_there(self) -> bool:
+        """Whether what stands at the path is still what is open: SQLite would write on into a file without a name."""
+        try:
+            return self._file == _identity(self._path.stat())
+        except FileNotFoundError:
+            return False
+
+    def _let_go(self) -> None:
+        if self._database is not None:
+            self._database.close()
+        self._database = None
+
+    def _move_aside(self, error: sqlite3.Error) -> None:
         aside = self._path.with_name(f"{self._path.name}.damaged-{time.time_ns()}")
         for suffix in ("", "-wal", "-shm"):
             beside = self._path.with_name(self._path.name + suffix)
             if beside.exists():
                 beside.rename(aside.with_name(aside.name + suffix))
         logger.error("%s is damaged (%s): it is now %s, and a new one is begun", self._path, _said(error), aside.name)
-        return self._connected()
 
     def _connected(self) -> sqlite3.Connection:
         """A new file is for its owner only; SQLite gives those beside it the same mode."""
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+        self._file = _identity(os.fstat(handle))
+        os.close(handle)
         database = sqlite3.connect(self._path, timeout=BUSY_SECONDS, check_same_thread=False)
         try:
             _prepare(database)
-            self._transact(database, lambda _: None)
         except BaseException:
             database.close()
             raise
         return database
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
 
 
 def _prepare(database: sqlite3.Connection) -> None:
@@ -207,10 +234,6 @@ def _prepare(database: sqlite3.Connection) -> None:
 
 def _steady_ns() -> int:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)  # a machine that sleeps does not make it stop
-
-
-def _is_damage(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED
 
 
 def _said(error: Exception) -> str:

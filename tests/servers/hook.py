@@ -125,6 +125,12 @@ def says(status: int, **headers: str) -> Behaviour:
     return behave
 
 
+def acknowledges_at_last(handler: Handler) -> None:
+    """When the test is over, or says that it is."""
+    handler.server.over.wait(10)
+    acknowledges(handler)
+
+
 def hangs(handler: Handler) -> None:
     handler.server.over.wait(10)
 

@@ -19,6 +19,7 @@ from mgcld_plugins.sinks.webhook import MOST_BYTES, WebhookSink
 from servers.hook import (
     Behaviour,
     acknowledges_and_trickles,
+    acknowledges_at_last,
     acknowledges_without_end,
     basic,
     breaks_off,
@@ -329,13 +330,12 @@ def test_a_full_outbox_loses_the_oldest_and_counts_them(
 
 
 def test_what_is_too_old_is_given_up(tmp_path: Path, event: Events, caplog: pytest.LogCaptureFixture) -> None:
-    with hook(says(503), says(503)) as server, sink(server.url, tmp_path, max_age_hours=0.1 / 3600) as taker:
-        _webhook_verdict.FIRST_SECONDS = 0.15  # the fixture puts it back
+    with hook() as server, sink(server.url, tmp_path, max_age_hours=0.1 / 3600) as taker:
+        server.usual = says(503)
         taker.take(event("A"))
-        until(lambda: taker.facts["dropped"])
-        assert taker.facts["waiting"] == 0
-        taker.take(event("B"))
-        until(lambda: len(server.received) > 1)
+        until(lambda: taker.facts["dropped"] == 1)
+        until(lambda: taker.facts["waiting"] == 0)
+        assert taker.facts["delivered"] == 0
     assert "1 messages are given up" in caplog.text
 
 
@@ -401,7 +401,7 @@ def test_an_outbox_that_is_damaged_while_it_is_open_is_moved_aside_too(
     tmp_path: Path, event: Events, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "outbox.sqlite"
-    with hook(hangs) as server, sink(server.url, tmp_path, timeout_seconds=60.0) as taker:
+    with hook(acknowledges_at_last) as server, sink(server.url, tmp_path, timeout_seconds=60.0) as taker:
         taker.take(event("A"))
         until(lambda: server.received)
         outbox = taker._open[0] if taker._open else None
@@ -413,10 +413,40 @@ def test_an_outbox_that_is_damaged_while_it_is_open_is_moved_aside_too(
         outbox._database.execute("PRAGMA shrink_memory")
         taker.take(event("B"))
         assert taker.facts["waiting"] == 1
-    with hook() as server, sink(server.url, tmp_path) as taker:
-        taker.take(event("C"))
+        server.over.set()  # the acknowledgement of A, of the old file, ends nothing in the new one
         until(lambda: taker.facts["delivered"] == 2)
+    assert server.acknowledged == ["A-start-0", "B-start-1"]
     assert "is damaged" in caplog.text
+
+
+@pytest.mark.parametrize("suffixes", [("",), ("", "-wal", "-shm")])
+def test_what_waits_in_an_outbox_that_is_removed_is_in_the_next(
+    tmp_path: Path, event: Events, caplog: pytest.LogCaptureFixture, suffixes: tuple[str, ...]
+) -> None:
+    with hook(hangs) as server:
+        with sink(server.url, tmp_path, timeout_seconds=60.0) as taker:
+            taker.take(event("A"))
+            until(lambda: server.received)
+            for suffix in suffixes:
+                (tmp_path / f"outbox.sqlite{suffix}").unlink()
+            taker.take(event("B"))
+            taker.take(event("C"))
+            assert taker.facts["waiting"] == 3
+        with sink(server.url, tmp_path) as taker:
+            taker.take(event("D"))
+            until(lambda: taker.facts["delivered"] == 4)
+    assert [name[0] for name in server.acknowledged] == ["A", "B", "C", "D"]
+    assert caplog.text.count("was moved or removed") == 1
+
+
+def test_each_change_of_the_outbox_reaches_the_disk_itself(tmp_path: Path, event: Events) -> None:
+    with hook(hangs) as server, sink(server.url, tmp_path, timeout_seconds=60.0) as taker:
+        taker.take(event("A"))
+        assert taker._open is not None
+        database = taker._open[0]._database
+        assert database is not None
+        settings = [database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    assert settings == ["wal", 2]  # 2 is FULL
 
 
 def test_an_outbox_of_a_newer_version_is_left_alone(
