@@ -87,14 +87,14 @@ class Courier:
         self._count_end(parcel, found)
 
     def _count_end(self, parcel: Parcel, found: Verdict) -> None:
+        if self.reason is not None:
+            logger.info("%s answers again, after %d tries; %d wait", self._to, self._tries, self._outbox.waiting)
+        self.reason, self._tries = None, 0
         if found.fate == "delivered":
             self.delivered += 1
         else:
             self.refused += 1
             logger.error("%s: %s: %s is dropped (%d so far)", self._to, found.reason, parcel.delivery, self.refused)
-        if self.reason is not None:
-            logger.info("%s answers again, after %d tries; %d wait", self._to, self._tries, self._outbox.waiting)
-        self.reason, self._tries = None, 0
 
     def _sent(self, parcel: Parcel) -> Answer | NoAnswer:
         headers = {"Idempotency-Key": parcel.delivery, "X-Mgcld-Delivery": parcel.delivery}

@@ -4,6 +4,7 @@ import json
 import logging
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
@@ -41,7 +42,7 @@ from mgcld.errors import ConfigError
 from mgcld.interfaces import Describing, Sink
 from mgcld.registry import load
 
-ONCE_SECONDS = 0.3
+ONCE_SECONDS = 1.0
 """An exchange's limit in tests of servers that dawdle."""
 
 
@@ -197,8 +198,10 @@ def test_a_failed_try_is_made_again_by_the_same_name_and_in_order(
         taker.take(event("B"))
         until(lambda: taker.facts["delivered"] == 2)
         facts = taker.facts
-    assert [one.delivery for one in server.received] == ["A-start-0"] * 3 + ["B-start-1"]
-    wanted = {"delivered": 2, "waiting": 0, "failed": 2, "refused": 0, "dropped": 0}
+    tries = Counter(one.delivery for one in server.received)
+    assert [*tries] == ["A-start-0", "B-start-1"]
+    assert tries["A-start-0"] >= 3  # more where the machine is slower than our patience
+    wanted = {"delivered": 2, "waiting": 0, "failed": tries.total() - 2, "refused": 0, "dropped": 0}
     assert facts == {**wanted, "oldest_seconds": None, "reason": None}
 
 
@@ -233,7 +236,8 @@ def test_an_acknowledgement_counts_however_its_body_goes_on(
     with hook(behaviour) as server, sink(server.url, tmp_path, timeout_seconds=ONCE_SECONDS) as taker:
         taker.take(event("A"))
         until(lambda: taker.facts["delivered"])
-    assert server.acknowledged == ["A-start-0"]
+    assert set(server.acknowledged) == {"A-start-0"}
+    assert len(server.acknowledged) == taker.facts["failed"] + 1  # none where the machine is not too slow for us
 
 
 def test_nothing_listens_there_is_said_once_and_its_end_too(
