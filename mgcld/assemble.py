@@ -58,7 +58,11 @@ ANSWER_SECONDS = 2.0
 
 
 def build_daemon(
-    read: Callable[[], Config], *, views: Mapping[str, Sink], on_config: Callable[[Config], None] = lambda _: None
+    read: Callable[[], Config],
+    *,
+    views: Mapping[str, Sink],
+    on_config: Callable[[Config], None] = lambda _: None,
+    notifier: Notifier | None = None,
 ) -> Daemon:
     """Everything that `mgcld run` needs, not started; `read` reads the configuration, now and at each reload.
 
@@ -84,7 +88,7 @@ def build_daemon(
         outlet.add(name, workshop.sink(config, name))
     decider = Decider(update_seconds=config.events.update_seconds, longest_hop_seconds=config.longest_hop_seconds)
     engine = Engine(served, inbox, outlet, decider, max_batch=config.max_batch)
-    notifier = Notifier.from_environment()
+    notifier = notifier or Notifier.from_environment()
     roster = Roster(
         [*config.sources], partial(workshop.capture, config), lambda status: outlet.send(source_health(status))
     )

@@ -2,6 +2,7 @@
 
 MgcldError
 ├── ConfigError          the configuration cannot be used (exit 78: systemd does not restart)
+│   └── InUse                another process has what it asks for
 ├── SourceError          a source cannot be opened or read; carries one of `REASONS`
 ├── SupportSetError      the recordings to train from cannot be used
 ├── DataSetError         the recordings to evaluate on cannot be used
@@ -55,6 +56,10 @@ class ConfigError(MgcldError):
     """The configuration, or an option on the command line, cannot be used."""
 
     exit_code = 78  # EX_CONFIG
+
+
+class InUse(ConfigError):
+    """Another process, as a running mgcld, has what is asked for."""
 
 
 class SourceError(MgcldError):

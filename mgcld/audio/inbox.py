@@ -120,6 +120,12 @@ class Inbox:
             if window.source in self._waits_for:
                 self._waits_for[window.source](window)
 
+    def refuse(self, window: Window) -> None:
+        """One that was taken cannot be heard: it counts as dropped, and the next one tells."""
+        with self._changed:
+            self._dropped[window.source] += 1
+            self._unsaid[window.source].take(window)
+
     def keep_every(self, n: int) -> None:
         """Of each source that cannot wait take every n-th window only; those that wait already stay."""
         with self._changed:

@@ -14,13 +14,16 @@ from mgcld.cli.logs import configure_logs
 from mgcld.cli.table import LiveTable
 from mgcld.config import Config, load_config, part_of_address
 from mgcld.errors import ConfigError
+from mgcld.service.notify import Notifier
 
 ADAPTER = Path("adapter.safetensors")
 """Where `mgcld train` writes, and where adapters are looked for, unless told otherwise."""
 
 
 def run(
-    config: Annotated[Path | None, typer.Option("-c", "--config", help="The configuration, a YAML file.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("-c", "--config", help="The configuration, a YAML file.", readable=False)
+    ] = None,
     source: Annotated[
         list[str] | None,
         typer.Option(
@@ -51,10 +54,13 @@ def run(
 
 
 def _serve(read: Callable[[], Config], quiet: bool) -> None:
-    from mgcld.assemble import build_daemon  # torch: seconds, so only where it is needed
-
     faulthandler.enable()  # what hangs, and is ended by its watchdog, says where
-    daemon = build_daemon(read, views={} if quiet else {"live table": LiveTable()}, on_config=log)
+    notifier = Notifier.from_environment()
+    with notifier.extending():
+        from mgcld.assemble import build_daemon  # torch: seconds, so only where it is needed
+
+        views = {} if quiet else {"live table": LiveTable()}
+        daemon = build_daemon(read, views=views, on_config=log, notifier=notifier)
     daemon.run()
 
 

@@ -202,4 +202,5 @@ def summary(node: NodeStatus) -> str:
     alarm = [f"alarm: {named}"] if named else []
     factor = [] if node.realtime_factor is None else [f"real-time factor {node.realtime_factor:.3f}"]
     slow = [] if node.overload is None else [node.overload]
-    return "; ".join([f"{node.sources.get('live', 0)}/{sum(node.sources.values())} sources live", *alarm, *factor, *slow])
+    live = f"{node.sources.get('live', 0)}/{sum(node.sources.values())} sources live"
+    return "; ".join([live, *alarm, *factor, *slow])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from mgcld.errors import ConfigError
+from mgcld.errors import ConfigError, InUse
 
 HELP_URL = "write http://... or https://..., with a host"
 
@@ -62,9 +62,9 @@ def place_of(outbox: Path | None) -> Path:
     return Path(state) / "webhook.sqlite" if outbox is None else outbox
 
 
-def held(path: Path) -> ConfigError:
+def held(path: Path) -> InUse:
     """Two would deliver everything twice."""
-    return ConfigError(f"outbox: another process uses {path}", help="end it, or give each its own outbox")
+    return InUse(f"outbox: another process uses {path}", help="end it, or give each its own outbox")
 
 
 def tls_context(verify: bool, ca_file: Path | None) -> ssl.SSLContext:
