@@ -9,12 +9,12 @@ import threading
 
 from mgcld.service.guard import Guard
 
-LOOK_SECONDS = 0.1
-FADES = 0.9
+LOOK_SECONDS = 0.05
+FADES = 0.95
 """Of what came before, so much counts at the next look: half is forgotten in 0.7 s."""
 MOST_BYTES = 200_000
 """So much of one connection ..."""
-ALL_BYTES = 600_000
+ALL_BYTES = 500_000
 """... and so much of all together may have come lately: 50 times that is what libzmq makes of subscriptions."""
 
 

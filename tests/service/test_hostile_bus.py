@@ -180,7 +180,7 @@ def test_all_subscriptions_together_are_bounded_and_the_modest_stay() -> None:
             _subscribe(stack.enter_context(_xsub(bus)), each // 600, 600 - 64)
         until(lambda: "all subscriptions together are too many" in bus.log or "kB at once" in bus.log)
         time.sleep(1)
-        assert bus.memory - before < 150 * MEGABYTES
+        assert bus.memory - before < 200 * MEGABYTES
         last = hears(child)
         assert last[1] - first[1] == last[0] - first[0]
 
