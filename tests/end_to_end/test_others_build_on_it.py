@@ -90,7 +90,7 @@ def test_status_says_what_is_heard_and_what_is_wrong(served: Served) -> None:
     status = served.ctl("status")
     assert status["ready"]
     assert [event["class"] for event in status["events"]] == ["siren"]
-    sources = served.ctl("sources")
+    sources = served.ctl("sources")["sources"]
     assert sources["room"]["state"] == "live"
     assert sources["yard"]["reason"] == "refused"
     assert "planted" not in json.dumps(served.ctl("snapshot"))
@@ -113,7 +113,7 @@ def test_a_paused_source_ends_its_event_and_its_sound_is_kept(served: Served) ->
     time.sleep(3)
     assert served.ctl("pause", "room")["state"] == "paused"
     until(lambda: not served.ctl("status")["events"])
-    assert served.ctl("sources")["room"]["state"] == "paused"
+    assert served.ctl("sources")["sources"]["room"]["state"] == "paused"
     until(lambda: list((served.folder / "clips").rglob("*.flac")))
     bodies = [json.loads(line)["body"] for line in (served.folder / "events.jsonl").read_text().splitlines()]
     ended = [body for body in bodies if body["phase"] == "end"]
@@ -121,7 +121,7 @@ def test_a_paused_source_ends_its_event_and_its_sound_is_kept(served: Served) ->
     clip = next((served.folder / "clips").rglob(f"*{ended[-1]['id']}*.flac"))
     assert soundfile.info(clip).duration >= (ended[-1]["t_off_ns"] - ended[-1]["t_on_ns"]) / 1e9 - 0.01
     served.ctl("resume", "room")
-    until(lambda: served.ctl("sources")["room"]["state"] == "live")
+    until(lambda: served.ctl("sources")["sources"]["room"]["state"] == "live")
 
 
 def test_a_sink_is_exchanged_while_the_others_go_on(served: Served, demo: Path) -> None:
