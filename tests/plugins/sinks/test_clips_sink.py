@@ -509,7 +509,7 @@ import resource, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 from sink_events import Events
-from test_clips import some_clips
+from test_clips_sink import some_clips
 resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY))
 taker = some_clips(Path(sys.argv[1]), Events(), 3)
 print(taker.facts["failed"], taker.facts["reason"])
@@ -530,7 +530,7 @@ import sys
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 from sink_events import Events
-from test_clips import some_clips
+from test_clips_sink import some_clips
 print("begun", flush=True)
 while True:
     some_clips(Path(sys.argv[1]), Events(), 5)
