@@ -171,4 +171,3 @@ class Roster:
             self._captures[name] = capture
             del self._without[name]
         capture.start()
-
