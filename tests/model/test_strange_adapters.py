@@ -187,7 +187,8 @@ def test_other_shapes_and_types_are_answered_or_refused(content: bytes, tmp_path
     name = data.draw(st.sampled_from(sorted(tensors)))
     other = data.draw(st.sampled_from([name, "keys", "keys.other", "../x", "background.fine", "a" * 3000]))
     kind = data.draw(KINDS)
-    tensors[other] = torch.ones(data.draw(SHAPES)).to(kind) if data.draw(st.booleans()) else tensors[name].to(kind).clone()
+    found = torch.ones(data.draw(SHAPES)) if data.draw(st.booleans()) else tensors[name].clone()
+    tensors[other] = found.to(kind)
     if data.draw(st.booleans()):
         tensors.pop(name)
     answers_or_is_refused(tmp_path, put_together(tensors, notes))
