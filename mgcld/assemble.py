@@ -29,13 +29,21 @@ from mgcld.model.options import PRESETS, Mode
 from mgcld.model.recogniser import Recogniser
 from mgcld.service.address import bindable
 from mgcld.service.check import Checkup, SpoolPlan
-from mgcld.service.daemon import Daemon
+from mgcld.service.control import started_control
+from mgcld.service.daemon import Beside, Daemon
 from mgcld.service.engine import Engine
 from mgcld.service.event_rules import build_rules, check_classes, unknown_classes
+from mgcld.service.guard import Guard
+from mgcld.service.http import HttpServer
+from mgcld.service.http_bind import http_address
+from mgcld.service.keys import CurveKeys
 from mgcld.service.manager import Manager
+from mgcld.service.metrics import Metrics
 from mgcld.service.model_check import ModelPlan
 from mgcld.service.notify import Notifier
 from mgcld.service.outlet import Outlet
+from mgcld.service.overload import Overload
+from mgcld.service.pace import Pace
 from mgcld.service.publisher import Publisher
 from mgcld.service.roster import Roster
 from mgcld.service.served import Served
@@ -50,10 +58,16 @@ ANSWER_SECONDS = 2.0
 """A running mgcld says at once what it is."""
 
 
-def build_daemon(read: Callable[[], Config], *, views: Mapping[str, Sink]) -> Daemon:
+def build_daemon(
+    read: Callable[[], Config],
+    *,
+    views: Mapping[str, Sink],
+    on_config: Callable[[Config], None] = lambda _: None,
+    notifier: Notifier | None = None,
+) -> Daemon:
     """Everything that `mgcld run` needs, not started; `read` reads the configuration, now and at each reload.
 
-    `views` get every message too.
+    `views` get every message too. `on_config` is told of each configuration that is taken over.
 
     Raises:
         MgcldError: a part cannot be built, or the parts do not fit each other.
@@ -65,7 +79,8 @@ def build_daemon(read: Callable[[], Config], *, views: Mapping[str, Sink]) -> Da
         _warn_of_left_spools(config.spool, [name for name, source in sources.items() if source.live])
     inbox = Inbox(config.inbox_windows)
     stamper = Stamper(config.node)
-    outlet = Outlet(stamper, publisher, views)
+    metrics = Metrics()
+    outlet = Outlet(stamper, publisher, {**views, **({"metrics": metrics} if config.http is not None else {})})
     workshop = DaemonsWorkshop(read, config, inbox, outlet)
     served = workshop.served(config)
     check_classes(config.events, served.meta.classes)
@@ -74,11 +89,13 @@ def build_daemon(read: Callable[[], Config], *, views: Mapping[str, Sink]) -> Da
         outlet.add(name, workshop.sink(config, name))
     decider = Decider(update_seconds=config.events.update_seconds, longest_hop_seconds=config.longest_hop_seconds)
     engine = Engine(served, inbox, outlet, decider, max_batch=config.max_batch)
-    notifier = Notifier.from_environment()
+    notifier = notifier or Notifier.from_environment()
     roster = Roster(
         [*config.sources], partial(workshop.capture, config), lambda status: outlet.send(source_health(status))
     )
-    manager = Manager(config, workshop, engine=engine, outlet=outlet, roster=roster, notifier=notifier)
+    manager = Manager(
+        config, workshop, engine=engine, outlet=outlet, roster=roster, notifier=notifier, on_config=on_config
+    )
     return Daemon(
         stamper=stamper,
         engine=engine,
@@ -87,7 +104,50 @@ def build_daemon(read: Callable[[], Config], *, views: Mapping[str, Sink]) -> Da
         notifier=notifier,
         roster=roster,
         manager=manager,
+        beside=[*_control(config, publisher), *_http(config, metrics)],
     )
+
+
+def _control(config: Config, publisher: Publisher) -> Iterator[Beside]:
+    if not config.control.enabled:
+        return
+    curve, endpoint = config.publish.curve, config.control.endpoint
+    asks = curve is not None and endpoint is not None and endpoint.startswith("tcp:")  # a file's mode protects ipc
+    keys = CurveKeys.load(curve.key_file, config.control.clients) if curve is not None and asks else None
+
+    @contextmanager
+    def serving(daemon: Daemon) -> Iterator[None]:
+        control = started_control(
+            daemon,
+            publish_endpoint=publisher.endpoint,
+            endpoint=endpoint,
+            guard=lambda context: Guard(context, keys, "control"),
+        )
+        try:
+            yield
+        finally:
+            if control is not None:
+                control.close(0.5)
+
+    yield serving
+
+
+def _http(config: Config, metrics: Metrics) -> Iterator[Beside]:
+    if config.http is None:
+        return
+    address, insecure = config.http.address, config.http.insecure
+    http_address(address, insecure=insecure)  # what is wrong with it is told before the model loads
+
+    @contextmanager
+    def serving(daemon: Daemon) -> Iterator[None]:
+        server = HttpServer(address, insecure=insecure, snapshot=daemon.snapshot, metrics=metrics)
+        server.start()
+        try:
+            yield
+        finally:
+            server.close()
+
+    yield serving
 
 
 class DaemonsWorkshop:
@@ -102,6 +162,7 @@ class DaemonsWorkshop:
         self.config = read
         self._inbox = inbox
         self._outlet = outlet
+        self._deadline = Deadline(config.caption_seconds)
         self._window_seconds = load_adapter(config.adapter).provenance.window_seconds
         self._encoder = build_encoder(config.encoder)  # what is wrong with the adapter was told before that
 
@@ -110,9 +171,9 @@ class DaemonsWorkshop:
         adapter, short = read_adapter(path or config.adapter)
         check_encoder(adapter, self._encoder)
         captioner = _captioner_of(config, adapter)
-        listener = _listener(self._encoder, captioner, Deadline(config.caption_seconds))
+        listener = _listener(self._encoder, captioner, self._deadline)
         check_captioner(adapter, listener.captioner)
-        meta = _meta(adapter, captioner, short, config.hop_seconds)
+        meta = _meta(adapter, captioner, short, config)
         return Served(Recogniser(listener, adapter), meta, adapter.thresholds, path or config.adapter)
 
     def check_sources(self, config: Config, names: Sequence[str]) -> None:
@@ -140,6 +201,18 @@ class DaemonsWorkshop:
         """See `Workshop`."""
         sink: Sink = _build("sink", config.sinks[name], f"sinks.{name}")
         return sink
+
+    def overload(self, config: Config, pace: Pace) -> Overload:
+        """See `Workshop`."""
+        self._deadline.seconds = config.caption_seconds
+        return Overload(
+            config.overload.policy,
+            inbox=self._inbox,
+            pace=pace,
+            captions=self._deadline,
+            hop_seconds=config.hop_seconds,
+            longest_hop_seconds=config.longest_hop_seconds,
+        )
 
     def rules(self, config: Config, served: Served) -> Rules:
         """See `Workshop`."""
@@ -302,9 +375,10 @@ def _hurried(part: Part) -> Part:
 
 
 def _publisher(config: Config) -> Publisher:
-    endpoint, insecure = config.publish.endpoint, config.publish.insecure
-    bindable(endpoint, insecure=insecure)
-    return Publisher(endpoint, insecure=insecure, beside=_beside())
+    wish = config.publish
+    curve = None if wish.curve is None else CurveKeys.load(wish.curve.key_file, wish.curve.clients)
+    bindable(wish.endpoint, insecure=wish.insecure, encrypted=curve is not None)
+    return Publisher(wish.endpoint, insecure=wish.insecure, beside=_beside(), curve=curve)
 
 
 def _captioner_of(config: Config, adapter: Adapter) -> Part:
@@ -388,7 +462,7 @@ def _build(kind: registry.Kind, part: Part, where: str) -> Any:
     return constructor(**options_of(constructor, part.options, where=where, base=part.base))
 
 
-def _meta(adapter: Adapter, captioner: Part, short: str, hop_seconds: float) -> Meta:
+def _meta(adapter: Adapter, captioner: Part, short: str, config: Config) -> Meta:
     return Meta(
         classes=adapter.classes,
         thresholds=adapter.thresholds,
@@ -396,5 +470,6 @@ def _meta(adapter: Adapter, captioner: Part, short: str, hop_seconds: float) -> 
         captioner=None if captioner.type == "none" else captioner.type,
         adapter=short,
         window_seconds=adapter.provenance.window_seconds,
-        hop_seconds=hop_seconds,
+        hop_seconds=config.hop_seconds,
+        sources=[*config.sources],
     )

@@ -280,6 +280,8 @@ class SourceStatus:
     """What a person can do about it; never holds a credential."""
     restarts: int = 0
     """Times it was opened again."""
+    restarts_by_reason: Mapping[str, int] = field(default_factory=dict)
+    """Why (one of `mgcld.errors.REASONS`) -> times it was opened again for that."""
     next_retry_ns: int | None = None
     """When it will be opened again (nanoseconds since the Unix epoch, UTC)."""
     alarm_since_ns: int | None = None
@@ -288,6 +290,10 @@ class SourceStatus:
     """Since when all that comes is digital silence."""
     bytes_per_s: float = 0.0
     """Audio received lately (bytes a second, as 32-bit mono at the native rate)."""
+    received_bytes: int = 0
+    """Audio received so far (bytes, as 32-bit mono at the native rate)."""
+    received_ns: int | None = None
+    """When audio was received last (nanoseconds since the Unix epoch, UTC)."""
     level_dbfs: float | None = None
     """Level of the newest window (dB relative to full scale); None is digital silence or nothing yet."""
     drops: int = 0

@@ -2,6 +2,7 @@
 
 MgcldError
 ├── ConfigError          the configuration cannot be used (exit 78: systemd does not restart)
+│   └── InUse                another process has what it asks for
 ├── SourceError          a source cannot be opened or read; carries one of `REASONS`
 ├── SupportSetError      the recordings to train from cannot be used
 ├── DataSetError         the recordings to evaluate on cannot be used
@@ -10,7 +11,7 @@ MgcldError
 ├── PublishError         a socket cannot be bound or written
 ├── MessageError         what came over the bus is no message
 ├── ReceiveTimeout       nothing came over the bus for too long
-├── BusyError            too many orders wait for a running daemon
+├── ControlError         a running mgcld cannot be reached, or will not do what it is asked to
 └── ModelError
     ├── CheckpointError      an adapter or weights file cannot be read or written
     ├── EncoderMismatch      the adapter was trained with another encoder
@@ -55,6 +56,10 @@ class ConfigError(MgcldError):
     """The configuration, or an option on the command line, cannot be used."""
 
     exit_code = 78  # EX_CONFIG
+
+
+class InUse(ConfigError):
+    """Another process, as a running mgcld, has what is asked for."""
 
 
 class SourceError(MgcldError):
@@ -109,8 +114,8 @@ class ReceiveTimeout(MgcldError, TimeoutError):
     exit_code = 75  # EX_TEMPFAIL
 
 
-class BusyError(MgcldError):
-    """Too many orders wait for a running daemon, or it is on its way out."""
+class ControlError(MgcldError):
+    """A running mgcld cannot be reached, or will not do now what it is asked to."""
 
     exit_code = 71  # EX_OSERR
 

@@ -35,8 +35,10 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "template": "mgcld_plugins.explainers.template:TemplateExplainer",
     },
     "sink": {
+        "clips": "mgcld_plugins.sinks.clips:ClipsSink",
         "jsonl": "mgcld_plugins.sinks.jsonl:JsonlSink",
         "mqtt": "mgcld_plugins.sinks.mqtt:MqttSink",
+        "webhook": "mgcld_plugins.sinks.webhook:WebhookSink",
     },
 }
 

@@ -90,6 +90,7 @@ def test_keys_that_are_none_are_named_errors_that_repeat_none(keys: Path) -> Non
         (keys / "absent.key", None, "absent.key"),
         (keys / "empty.key", None, "empty.key"),
         (keys, None, "no key file"),
+        (keys / "daemon.key_secret", None, "holds a secret key"),
         (keys / "daemon.key", keys / "absent.key_secret", "absent.key_secret"),
         (keys / "daemon.key", keys / "friend.key", "no secret key"),
         (None, keys / "friend.key_secret", "without the server's key"),

@@ -44,6 +44,10 @@ def options_of_source(name: str, part: Part) -> dict[str, Any]:
     return options_of(constructor, given, where=f"sources.{name}", base=part.base)
 
 
+def options_of_sink(name: str, part: Part) -> dict[str, Any]:
+    return options_of(load("sink", part.type), part.options, where=f"sinks.{name}", base=part.base)
+
+
 def uncommented(path: Path) -> str:
     """The file with every option that it mentions in place: `# name: value` becomes `name: value`."""
     return re.sub(r"(?m)^( *)# (\w+: \S+)$", r"\1\2", path.read_text(encoding="utf-8"))
@@ -52,23 +56,25 @@ def uncommented(path: Path) -> str:
 # The files that we ship
 
 
-def test_there_is_a_file_for_each_built_in_source_the_demo_and_the_service() -> None:
-    assert {path.stem for path in FILES} == {"demo", "service", *BUILT_IN["source"]}
+def test_there_is_a_file_for_each_built_in_source_the_sinks_the_demo_and_the_service() -> None:
+    assert {path.stem for path in FILES} == {"demo", "service", "sinks", *BUILT_IN["source"]}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_file_that_we_ship_loads_and_its_sources_take_their_options(path: Path) -> None:
+def test_a_file_that_we_ship_loads_and_its_sources_and_sinks_take_their_options(path: Path) -> None:
     config = load_config(path, {})
     for name, part in config.sources.items():
         constructor = load("source", part.type)
         constructor(**options_of_source(name, part))
+    for name, part in config.sinks.items():
+        assert options_of_sink(name, part).keys() == part.options.keys()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_commented_options_show_their_defaults(path: Path, written: Any) -> None:
     given = load_config(path, {})
     shown = load_config(written(uncommented(path).replace("node: null\n", "")), {})
-    rest = {"sources", "adapter"}
+    rest = {"sources", "sinks", "adapter"}
     assert shown.model_dump(exclude=rest) == given.model_dump(exclude=rest)
     for name, part in shown.sources.items():
         defaults = inspect.signature(load("source", part.type)).parameters
@@ -85,6 +91,18 @@ def test_the_demo_file_mentions_every_option_of_the_daemon() -> None:
 def test_a_source_s_file_mentions_every_option_of_the_source(kind: str) -> None:
     mentioned = set(re.findall(r"(?m)^ *(\w+):", uncommented(FOLDER / f"{kind}.yaml")))
     assert mentioned >= set(inspect.signature(load("source", kind)).parameters)
+
+
+@pytest.mark.parametrize("kind", BUILT_IN["sink"])
+def test_the_file_of_the_sinks_mentions_every_option_of_each_with_its_default(kind: str, written: Any) -> None:
+    shown = load_config(written(uncommented(FOLDER / "sinks.yaml")), {})
+    ((name, part),) = [(name, part) for name, part in shown.sinks.items() if part.type == kind]
+    defaults = inspect.signature(load("sink", kind)).parameters
+    assert part.options.keys() == defaults.keys()
+    options = options_of_sink(name, part)
+    for option in (option for option in defaults.values() if option.default is not option.empty):
+        tidied = tuple(options[option.name]) if isinstance(option.default, tuple) else options[option.name]
+        assert tidied == option.default, option.name
 
 
 @pytest.mark.parametrize("kind", BUILT_IN["captioner"])

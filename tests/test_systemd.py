@@ -58,7 +58,7 @@ def exposed(unit: Path, threshold: int) -> subprocess.CompletedProcess[str]:
         ("Restart", "on-failure"),
         (
             "RestartPreventExitStatus",
-            f"{EncoderMismatch.exit_code} {CheckpointError.exit_code} {ConfigError.exit_code}",
+            f"2 {EncoderMismatch.exit_code} {CheckpointError.exit_code} {ConfigError.exit_code}",
         ),
         ("DynamicUser", "yes"),
         ("SupplementaryGroups", "audio"),

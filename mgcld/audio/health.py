@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -62,6 +62,8 @@ class Health:
         self._moved = clock()  # when its thread last showed a sign of life
         self._began = self._moved  # when it last went live
         self._heard: deque[tuple[int, int]] = deque(maxlen=RATE_SECONDS)  # (second, bytes)
+        self._received = 0
+        self._received_ns: int | None = None
 
     def begin(self) -> None:
         """It is opened for the first time: from here on it should sound, however long ago this was made."""
@@ -108,14 +110,18 @@ class Health:
             self._troubled()
 
     def reopened(self) -> None:
-        """Count another opening."""
+        """Count another opening, for the reason why there is no sound now."""
         with self._lock:
-            self._status = replace(self._status, restarts=self._status.restarts + 1)
+            reasons = Counter(self._status.restarts_by_reason)
+            reasons[self._status.reason or "unknown"] += 1
+            self._status = replace(self._status, restarts=self._status.restarts + 1, restarts_by_reason=reasons)
 
     def heard(self, block: AudioBlock) -> None:
         """Count what arrived."""
         size = len(block.samples) * BYTES_A_SAMPLE
         with self._lock:
+            self._received += size
+            self._received_ns = time.time_ns()
             self._moved = self._clock()
             second = int(self._moved)
             if self._heard and self._heard[-1][0] == second:
@@ -149,7 +155,13 @@ class Health:
         """The status as of now."""
         now = self._clock()
         with self._lock:
-            kept = replace(self._status, bytes_per_s=self._rate(now), history=tuple(self._history))
+            kept = replace(
+                self._status,
+                bytes_per_s=self._rate(now),
+                received_bytes=self._received,
+                received_ns=self._received_ns,
+                history=tuple(self._history),
+            )
             idle = now - self._moved
         waiting, lost = self._spool() if self._spool is not None else (None, 0.0)
         status = replace(kept, drops=self._drops(), backlog_seconds=waiting, lost_seconds=lost)

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from mgcld.audio.stride import Stride
 from mgcld.data import NANOSECONDS, Flag, Window
 
 _LATE: frozenset[Flag] = frozenset({"late"})
@@ -30,7 +31,7 @@ class _Unsaid:
     flags: frozenset[Flag] = frozenset()
 
     def take(self, window: Window) -> None:
-        self.windows += 1
+        self.windows += 1 + window.dropped_windows
         self.lost = _sum(self.lost, window.gap_samples)
         self.flags |= window.flags & {"clock_step"}
 
@@ -43,6 +44,18 @@ class _Unsaid:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What came from live sources, so far."""
+
+    arrived: int = 0
+    """Windows."""
+    overflowed: int = 0
+    """Of them, windows thrown away because too many waited."""
+    passed: int = 0
+    """Of them, windows passed over, as `Inbox.keep_every` wishes."""
+
+
 class Inbox:
     """Many sources put, one loop takes.
 
@@ -51,19 +64,29 @@ class Inbox:
     """
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
+        self.capacity = capacity
+        """At most so many windows of live sources wait, and as many of others."""
         self._waiting: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._dropped: Counter[str] = Counter()
         self._unsaid: defaultdict[str, _Unsaid] = defaultdict(_Unsaid)  # of drops that no window has told of yet
+        self._passed: defaultdict[str, _Unsaid] = defaultdict(_Unsaid)  # and the next one that comes tells of these
+        self._stride = Stride()
+        self._traffic = Traffic()
         self._waits_for: dict[str, Callable[[Window], None]] = {}
 
     def put(self, window: Window, *, wait: bool, stop: threading.Event, late_seconds: float = math.inf) -> None:
         """Add a window; when full, wait until there is room or `stop` is set, or else drop the oldest that may be.
 
-        One that is taken `late_seconds` or more after it was ready says so.
+        One that is taken `late_seconds` or more after it was ready says so. One that cannot wait may be passed over.
         """
         with self._changed:
+            if not wait:
+                self._count(arrived=1)
+                if not self._stride.chooses(window.source):
+                    self._pass_over(window)
+                    return
+                window = self._after_passed(window)
             while self._full(patient=wait):
                 if not wait:
                     self._drop_oldest()
@@ -97,8 +120,38 @@ class Inbox:
             if window.source in self._waits_for:
                 self._waits_for[window.source](window)
 
+    def refuse(self, window: Window) -> None:
+        """One that was taken cannot be heard: it counts as dropped, and the next one tells."""
+        with self._changed:
+            self._dropped[window.source] += 1
+            self._unsaid[window.source].take(window)
+
+    def keep_every(self, n: int) -> None:
+        """Of each source that cannot wait take every n-th window only; those that wait already stay."""
+        with self._changed:
+            self._stride.set(n)
+
+    def forget(self, source: str) -> None:
+        """Nothing more comes from it: its counts go. What waits is still taken."""
+        with self._changed:
+            self._stride.forget(source)
+            for counted in (self._dropped, self._unsaid, self._passed, self._waits_for):
+                counted.pop(source, None)
+
+    @property
+    def traffic(self) -> Traffic:
+        """What came from live sources, so far."""
+        with self._changed:
+            return self._traffic
+
+    @property
+    def waiting(self) -> int:
+        """Windows of live sources that wait."""
+        with self._changed:
+            return sum(not waiting.patient for waiting in self._waiting)
+
     def dropped(self, source: str) -> int:
-        """Windows of that source thrown away so far."""
+        """Windows of that source thrown away so far, those that were passed over among them."""
         with self._changed:
             return self._dropped[source]
 
@@ -112,13 +165,27 @@ class Inbox:
         return len(self._waiting)
 
     def _full(self, *, patient: bool) -> bool:
-        return sum(waiting.patient == patient for waiting in self._waiting) >= self._capacity
+        return sum(waiting.patient == patient for waiting in self._waiting) >= self.capacity
 
     def _drop_oldest(self) -> None:
         oldest = next(waiting for waiting in self._waiting if not waiting.patient)
         self._waiting.remove(oldest)
+        self._count(overflowed=1)
         self._dropped[oldest.window.source] += 1
         self._unsaid[oldest.window.source].take(oldest.window)
+
+    def _pass_over(self, window: Window) -> None:
+        self._count(passed=1)
+        self._dropped[window.source] += 1
+        self._passed[window.source].take(window)
+
+    def _after_passed(self, window: Window) -> Window:
+        passed = self._passed.pop(window.source, None)
+        return window if passed is None else passed.told_by(window)
+
+    def _count(self, *, arrived: int = 0, overflowed: int = 0, passed: int = 0) -> None:
+        before = self._traffic
+        self._traffic = Traffic(before.arrived + arrived, before.overflowed + overflowed, before.passed + passed)
 
     def _told(self, waiting: _Waiting) -> Window:
         window, unsaid = waiting.window, self._unsaid.pop(waiting.window.source, None)

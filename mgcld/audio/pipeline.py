@@ -67,7 +67,7 @@ class Pipeline:
 
     def cut(self, block: AudioBlock) -> list[Window]:
         """The other half, which can be done later and in another thread."""
-        return self._cut(self._resampler.push(_finite(block))) if len(block.samples) else []
+        return self._cut(self._resampler.push(_sane(block))) if len(block.samples) else []
 
     def flush(self, *, partial: bool) -> list[Window]:
         """What can still be made when the sound has ended; with `partial` the tail too, filled up with zeros."""
@@ -86,8 +86,16 @@ class Pipeline:
         return [window for block in blocks for window in self._windower.push(block)]
 
 
-def _finite(block: AudioBlock) -> AudioBlock:
-    """The block without NaN and infinities: one of them would spoil every sample that the filter still holds."""
-    if np.isfinite(block.samples).all():
+LOUDEST = 1000.0
+"""60 dB over full scale: no sound that was recorded is louder, and a square of it is still a number for any model."""
+
+
+def _sane(block: AudioBlock) -> AudioBlock:
+    """The block without NaN, infinities and absurd samples.
+
+    One of them would spoil every sample that the filter still holds, and what the encoder hears. `clipped` tells.
+    """
+    if not len(block.samples) or float(np.abs(block.samples).max()) <= LOUDEST:  # False for NaN
         return block
-    return replace(block, samples=np.nan_to_num(block.samples, nan=0.0, posinf=1.0, neginf=-1.0))
+    numbers = np.nan_to_num(block.samples, nan=0.0, posinf=LOUDEST, neginf=-LOUDEST)
+    return replace(block, samples=numbers.clip(-LOUDEST, LOUDEST))

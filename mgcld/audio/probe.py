@@ -77,7 +77,7 @@ def probe(
     except SourceError as fault:
         error = fault
     except Exception as fault:
-        logger.exception("the source broke")
+        logger.exception("check: the source broke")
         error = broken(fault)
     finally:
         if isinstance(source, RemoteSource):

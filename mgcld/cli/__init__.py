@@ -10,11 +10,13 @@ from rich.markup import escape
 from mgcld import __version__
 from mgcld.cli.check import check
 from mgcld.cli.classify import classify
+from mgcld.cli.ctl import ctl
 from mgcld.cli.demo import demo
 from mgcld.cli.devices import devices
 from mgcld.cli.encoders import encoders
 from mgcld.cli.evaluate import Listing, evaluate
 from mgcld.cli.explain import explain
+from mgcld.cli.keys import app as keys
 from mgcld.cli.run import run
 from mgcld.cli.schema import schema
 from mgcld.cli.train import train
@@ -31,6 +33,8 @@ app = typer.Typer(
 for command in (run, check, train, explain, classify, watch, schema, devices, encoders, demo):
     app.command()(command)
 app.command("eval", cls=Listing)(evaluate)
+app.add_typer(ctl, name="ctl")
+app.add_typer(keys, name="keys")
 
 
 @app.callback(invoke_without_command=True)

@@ -153,7 +153,8 @@ def load(node: Mapping[str, Any]) -> str:
     busy = [] if factor is None else [f"real-time factor {factor:.2f}"]
     skipped = node.get("skipped_captions", 0)
     facts = [*busy, f"{node['windows_per_s']:.1f} windows/s", f"{node['queue_depth']} waiting", memory]
-    return " · ".join([*facts, *([f"{skipped} captions skipped"] if skipped else [])])
+    behind = [] if node.get("keeping_up", True) else ["CANNOT KEEP UP"]
+    return " · ".join([*behind, *facts, *([f"{skipped} captions skipped"] if skipped else [])])
 
 
 def alarms(node: Mapping[str, Any]) -> str:

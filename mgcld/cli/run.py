@@ -1,5 +1,6 @@
 """`mgcld run`: the daemon."""
 
+import faulthandler
 import os
 import signal
 from collections.abc import Callable
@@ -13,13 +14,16 @@ from mgcld.cli.logs import configure_logs
 from mgcld.cli.table import LiveTable
 from mgcld.config import Config, load_config, part_of_address
 from mgcld.errors import ConfigError
+from mgcld.service.notify import Notifier
 
 ADAPTER = Path("adapter.safetensors")
 """Where `mgcld train` writes, and where adapters are looked for, unless told otherwise."""
 
 
 def run(
-    config: Annotated[Path | None, typer.Option("-c", "--config", help="The configuration, a YAML file.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("-c", "--config", help="The configuration, a YAML file.", readable=False)
+    ] = None,
     source: Annotated[
         list[str] | None,
         typer.Option(
@@ -43,17 +47,26 @@ def run(
         if log_level is not None:
             wishes["log_level"] = log_level
         read = partial(load_config, config, wishes)
-        configure_logs(read().log_level)
+        log(read())
         _serve(read, quiet)
     except KeyboardInterrupt:
         os._exit(0)  # a second time, while it stops: what is left are threads of our own
 
 
 def _serve(read: Callable[[], Config], quiet: bool) -> None:
-    from mgcld.assemble import build_daemon  # torch: seconds, so only where it is needed
+    faulthandler.enable()  # what hangs, and is ended by its watchdog, says where
+    notifier = Notifier.from_environment()
+    with notifier.extending():
+        from mgcld.assemble import build_daemon  # torch: seconds, so only where it is needed
 
-    daemon = build_daemon(read, views={} if quiet else {"live table": LiveTable()})
+        views = {} if quiet else {"live table": LiveTable()}
+        daemon = build_daemon(read, views=views, on_config=log, notifier=notifier)
     daemon.run()
+
+
+def log(config: Config) -> None:
+    """Log as the configuration wishes."""
+    configure_logs(config.log_level, config.log_format)
 
 
 def overrides(sources: list[str], adapter: Path | None, endpoint: str | None, hop: float | None) -> dict[str, Any]:

@@ -15,8 +15,9 @@ It needs pyzmq and the standard library, and is small enough to write again in a
 subscribe to topics, read three frames (topic, JSON header, JSON body; `mgcld schema` says what they hold). Never set
 CONFLATE: it breaks such messages.
 
-The last `meta` and `health`, and the events that are open, are repeated when somebody subscribes. Such a repetition
-bears its old `seq`: whoever is new hears it, and here nobody hears it twice.
+The last `meta` and `health`, and of every event that is open the last message, are repeated when somebody subscribes.
+Such a repetition bears its old `seq`: whoever is new hears it, and here nobody hears it twice. The first that one hears
+of an event may therefore be an `update`.
 """
 
 from collections.abc import Sequence

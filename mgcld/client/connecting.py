@@ -90,19 +90,22 @@ def _encrypt(socket: "zmq.Socket[Any]", server_key: str | Path | None, key_file:
         if key_file is not None:
             raise ConfigError("a key file without the server's key", help="give server_key, the daemon's public key")
         return
+    server = _public(server_key)
     public, secret = zmq.curve_keypair() if key_file is None else _own(Path(key_file))
     try:
-        socket.curve_publickey, socket.curve_secretkey = public, secret
-        socket.curve_serverkey = _public(server_key)
+        socket.curve_publickey, socket.curve_secretkey, socket.curve_serverkey = public, secret, server
     except (zmq.ZMQError, ValueError) as error:
         raise ConfigError("that is no key", help="a key has 40 characters, or give the path of its file") from error
 
 
 def _public(key: str | Path) -> bytes:
     """What is no path is the key itself, and no message repeats it: somebody may have taken the secret one."""
-    if isinstance(key, Path) or key.endswith(".key"):
-        return _read(Path(key))[0]
-    return key.encode()
+    if isinstance(key, str) and not key.endswith(".key"):
+        return key.encode()
+    public, secret = _read(Path(key))
+    if secret is not None:
+        raise ConfigError(f"{key} holds a secret key", help="take the daemon's public key; nobody else has its secret")
+    return public
 
 
 def _own(path: Path) -> tuple[bytes, bytes]:

@@ -30,7 +30,7 @@ class Reader:
             message = self._placed(*_parsed(frames))
         except MessageError as error:
             self.malformed += 1
-            logger.warning("skipped a message: %s", error)
+            logger.warning("client: skipped a message: %s", error)
             return None
         if message is None or not self._is_wanted(message):
             return None

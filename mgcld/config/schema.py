@@ -137,6 +137,8 @@ class ControlConfig(Model):
     """Whether it can be reached at all."""
     endpoint: str | None = None
     """ipc://path, or tcp://address:port with `publish.curve`; without it a socket in the runtime directory."""
+    clients: RootedPath | None = None
+    """Over tcp: folder of the `.key` files of those who may give orders; listening alone is not enough for that."""
 
 
 class Config(Model):

@@ -44,16 +44,30 @@ class Deadline:
         """Of one batch, whatever its size."""
         self.skipped = 0
         """Windows that got no caption of their own, so far."""
-        self._seconds = seconds
+        self.seconds = seconds
+        """Of captions, for each batch."""
         self._saved = 0.0
         self._measured: deque[float] = deque(maxlen=REMEMBERED)
         self._warm = False
         self._batches = 0
         self._turns: dict[str, int] = {}  # source -> the batch in which it had a caption
+        self._hurried = False
+
+    def hurry(self, hurried: bool) -> None:
+        """While it is true no window gets a new caption: there is no time for any."""
+        self._hurried = hurried
+
+    @property
+    def cost(self) -> float:
+        """Seconds of captions that each window may cost where there is time, at most."""
+        return min(self._each, self.seconds)
 
     def chosen(self, windows: Sequence[Window]) -> list[int]:
         """Which windows get a new caption now, in their order: those whose source has waited longest for one."""
         self._batches += 1
+        if self._hurried:
+            self.skipped += len(windows)
+            return []
         waited = sorted(range(len(windows)), key=lambda i: self._turns.get(windows[i].source, 0))
         chosen = sorted(waited[: self._affordable(len(windows))])
         self._turns.update({windows[i].source: self._batches for i in chosen})
@@ -70,10 +84,10 @@ class Deadline:
     @property
     def _each(self) -> float:
         """Seconds that a caption takes, lately; unknown counts as all that there is."""
-        return max(statistics.median(self._measured), SHORTEST_SECONDS) if self._measured else self._seconds
+        return max(statistics.median(self._measured), SHORTEST_SECONDS) if self._measured else self.seconds
 
     def _affordable(self, wanted: int) -> int:
-        self._saved = min(self._saved + self._seconds, max(self._seconds, self._each))
+        self._saved = min(self._saved + self.seconds, max(self.seconds, self._each))
         if wanted * self._each <= self._saved:
             return wanted
         return max(0, math.floor(self._saved / self._each + 1e-9))
@@ -81,10 +95,10 @@ class Deadline:
     def _count(self, skipped: int) -> None:
         if skipped and not self.skipped:
             logger.warning(
-                "a caption takes %.2g s, a batch's may take %.2g s (caption_seconds): not every window gets a new one; "
-                "health counts skipped_captions",
+                "captions: one takes %.2g s, a batch's may take %.2g s (caption_seconds): not every window gets a new "
+                "one; health counts skipped_captions",
                 self._each,
-                self._seconds,
+                self.seconds,
             )
         self.skipped += skipped
 

@@ -14,25 +14,26 @@ IPC_MODE = 0o660
 PROBE_SECONDS = 1.0
 
 
-def bindable(endpoint: str, *, insecure: bool) -> str:
+def bindable(endpoint: str, *, insecure: bool, encrypted: bool = False) -> str:
     """The address to give to ZeroMQ, once it is well formed and no other machine can reach it.
 
     Raises:
-        PublishError: malformed, or reachable from other machines without `insecure`.
+        PublishError: malformed, or reachable from other machines and neither `encrypted` nor `insecure`.
     """
     if IPC.fullmatch(endpoint) and endpoint.isprintable():
         return endpoint
     tcp = TCP.fullmatch(endpoint)
     if tcp is None or int(tcp["port"].replace("*", "0")) > 65535:
         raise PublishError(
-            f"cannot publish on {endpoint!r}: no such kind of address", help="write tcp://127.0.0.1:5765 or ipc://PATH"
+            f"cannot bind {endpoint!r}: no such kind of address", help="write tcp://127.0.0.1:5765 or ipc://PATH"
         )
     if tcp["host"] == "localhost":
         return f"tcp://127.0.0.1:{tcp['port']}"  # ZeroMQ binds numbers only
-    if not insecure and not is_loopback(tcp["host"]):
+    if not (insecure or encrypted or is_loopback(tcp["host"])):
         raise PublishError(
             f"will not publish on {endpoint}: other machines could listen",
-            help="use tcp://127.0.0.1:5765 or ipc://PATH, or allow it with publish.insecure: true",
+            help="encrypt it with publish.curve (`mgcld keys new`), use tcp://127.0.0.1:5765 or ipc://PATH,"
+            " or allow it with publish.insecure: true",
         )
     return endpoint
 
@@ -62,9 +63,9 @@ def free_ipc_path(path: Path) -> None:
     except OSError:
         return  # nothing there, or a folder that binding will complain about
     if not stat.S_ISSOCK(mode):
-        raise PublishError(f"cannot publish on ipc://{path}: it is no socket", help="choose another path")
+        raise PublishError(f"cannot bind ipc://{path}: it is no socket", help="choose another path")
     if _listens(path):
-        raise PublishError(f"cannot publish on ipc://{path}: a process listens there", help="is mgcld running already?")
+        raise PublishError(f"cannot bind ipc://{path}: a process listens there", help="is mgcld running already?")
     path.unlink(missing_ok=True)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mgcld.audio.probe import Heard, probe
 from mgcld.audio.troubles import SILENT
-from mgcld.errors import ConfigError, PublishError, SourceError
+from mgcld.errors import ConfigError, InUse, PublishError, SourceError
 from mgcld.interfaces import Openable, Sink
 from mgcld.service.findings import Finding, Step, together
 from mgcld.service.model_check import ModelPlan, model_findings
@@ -82,7 +82,13 @@ class Checkup:
 
     def _sink(self, name: str) -> Callable[[threading.Event], Iterator[Finding]]:
         def build(_: threading.Event) -> Iterator[Finding]:
-            self.sinks[name]().close()
+            try:
+                self.sinks[name]().close()
+            except InUse as error:
+                if self.publishes_on(self.build_publisher().endpoint) is None:
+                    raise
+                yield Finding("sink", name, warnings=(f"{error}: a running mgcld",))
+                return
             yield Finding("sink", name)
 
         return build

@@ -3,7 +3,9 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 from typing import Any
 
 from mgcld.audio.health import FINAL
@@ -11,7 +13,7 @@ from mgcld.data import SourceStatus
 from mgcld.errors import PublishError, SourceError
 from mgcld.service import wire
 from mgcld.service.engine import Engine
-from mgcld.service.manager import Manager
+from mgcld.service.manager import Answer, Manager
 from mgcld.service.notify import Notifier
 from mgcld.service.outlet import Outlet
 from mgcld.service.publisher import Publisher
@@ -77,7 +79,8 @@ class Daemon:
         """
         with signals(self._asked_to_stop, self.manager.hang_up), ExitStack() as stack:
             stack.callback(self._stop)
-            self._engine.warm_up()
+            with self._notifier.extending():
+                self._engine.warm_up()
             self._publisher.start()
             for beside in self._beside:
                 stack.enter_context(beside(self))
@@ -86,7 +89,7 @@ class Daemon:
             self._ready = True
             self._notifier.ready()
             meta = self._engine.served.meta
-            logger.info("ready: %d classes, adapter %s", len(meta.classes), meta.adapter)
+            logger.info("mgcld: ready, %d classes, adapter %s", len(meta.classes), meta.adapter)
             self._loop()
             self._tell_health()
         self._raise_failures()
@@ -94,6 +97,22 @@ class Daemon:
     def stop(self) -> None:
         """Ask the loop to end; safe in a signal handler."""
         self._stopping = True
+
+    def reload(self) -> "Future[Answer]":
+        """See `Manager`, as of the other orders."""
+        return self.manager.reload()
+
+    def swap(self, path: Path | None) -> "Future[Answer]":
+        """See `Manager`."""
+        return self.manager.swap(path)
+
+    def pause(self, source: str) -> "Future[Answer]":
+        """See `Manager`."""
+        return self.manager.pause(source)
+
+    def resume(self, source: str) -> "Future[Answer]":
+        """See `Manager`."""
+        return self.manager.resume(source)
 
     def snapshot(self) -> Snapshot:
         """How everything is doing; from any thread, also while the loop hangs."""
@@ -124,11 +143,13 @@ class Daemon:
 
     def _loop(self) -> None:
         while not self._stopping:
-            ended = all(status.state in FINAL for status in self._roster.statuses())
+            statuses = self._roster.statuses()
+            ended = all(status.state in FINAL for status in statuses)
             worked = self._engine.turn(TURN_SECONDS)
             self._turned = time.monotonic()
             self._notifier.watchdog()
             self.manager.turn()
+            self.manager.overload.look(statuses)
             if self._publisher.failed is not None:
                 raise PublishError(f"publishing broke down: {self._publisher.failed}", help="see the log above")
             if self._turned >= self._health_at:
@@ -148,7 +169,13 @@ class Daemon:
 
     def _status(self, statuses: Sequence[SourceStatus]) -> NodeStatus:
         engine = self._engine
-        return engine.pace.status(len(engine.inbox), statuses, self._outlet.dropped, engine.skipped_captions)
+        return engine.pace.status(
+            len(engine.inbox),
+            statuses,
+            self._outlet.dropped,
+            engine.skipped_captions,
+            self.manager.overload.verdict,
+        )
 
     def _stop(self) -> None:
         self._notifier.stopping()
@@ -158,9 +185,9 @@ class Daemon:
         self._roster.stop()
         self._roster.join(FAREWELL_SECONDS)
         self._engine.tell(self._engine.decider.close())
-        self._outlet.close(timeout=0.5)
+        self._outlet.close(timeout=1.0)
         self._publisher.close(timeout=0.5)
-        logger.info("stopped")
+        logger.info("mgcld: stopped")
 
     def _raise_failures(self) -> None:
         failed = [status for status in self._roster.statuses() if status.state == "failed"]
@@ -174,4 +201,6 @@ def summary(node: NodeStatus) -> str:
     named = ", ".join(node.alarms[:MOST_NAMED]) + (", ..." if len(node.alarms) > MOST_NAMED else "")
     alarm = [f"alarm: {named}"] if named else []
     factor = [] if node.realtime_factor is None else [f"real-time factor {node.realtime_factor:.3f}"]
-    return "; ".join([f"{node.sources.get('live', 0)}/{sum(node.sources.values())} sources live", *alarm, *factor])
+    slow = [] if node.overload is None else [node.overload]
+    live = f"{node.sources.get('live', 0)}/{sum(node.sources.values())} sources live"
+    return "; ".join([live, *alarm, *factor, *slow])

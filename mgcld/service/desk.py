@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mgcld.errors import BusyError
+from mgcld.errors import ControlError
 
 Result = TypeVar("Result")
 
@@ -33,7 +33,7 @@ class Desk:
         """Have it done, soon; what it raises is raised by the future.
 
         Raises:
-            BusyError: too many orders wait already, or the daemon is on its way out.
+            ControlError: too many orders wait already, or the daemon is on its way out.
         """
         future: Future[Result] = Future()
         with self._lock:
@@ -42,7 +42,7 @@ class Desk:
             try:
                 self._orders.put_nowait(_Order(future, work))
             except queue.Full:
-                raise BusyError("too many orders wait already", help="ask again in a few seconds") from None
+                raise ControlError("too many orders wait already", help="ask again in a few seconds") from None
         return future
 
     def turn(self, timeout: float = 0.0) -> bool:
@@ -91,8 +91,8 @@ def fulfil(future: "Future[Any]", work: Callable[[], Any]) -> None:
         future.set_exception(error)
 
 
-def _leaving() -> BusyError:
-    return BusyError("mgcld is about to stop", help="ask the next one")
+def _leaving() -> ControlError:
+    return ControlError("mgcld is about to stop", help="ask the next one")
 
 
 def _refuse() -> None:

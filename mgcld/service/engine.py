@@ -1,11 +1,14 @@
 """The loop's one step: take windows → hear → judge → decide → send."""
 
+import logging
+import math
 import time
 from collections.abc import Sequence
 
 import numpy as np
 
 from mgcld.audio.inbox import Inbox
+from mgcld.audio.limit import Limit, LimitedLog
 from mgcld.audio.windows import made_window
 from mgcld.data import Event, Features, Window
 from mgcld.events.decider import Decider
@@ -14,6 +17,9 @@ from mgcld.service.outlet import Outlet
 from mgcld.service.pace import Pace
 from mgcld.service.served import Served
 
+logger = logging.getLogger(__name__)
+
+LINES, LINES_SECONDS = 3, 900.0
 LONGEST_TURN_SECONDS = 5.0
 """A backlog is worked off in batches that take no longer: the loop has other duties, and feeds a watchdog."""
 
@@ -33,6 +39,7 @@ class Engine:
         self._max_batch = max_batch
         self._most = max_batch  # windows in a turn, as far as there is time for them
         self._sent: list[Window] = []  # and not acknowledged
+        self._log = LimitedLog(logger, "inference", Limit(LINES, LINES_SECONDS))
         self._noise: tuple[Features, list[Window]] | None = None
 
     def warm_up(self) -> None:
@@ -83,6 +90,10 @@ class Engine:
         self.acknowledge()
         stages = {"encode": (heard_ns - taken_ns) / 1e6, "adapt": (done_ns - heard_ns) / 1e6}
         for window, prediction in zip(windows, predictions, strict=True):
+            if not math.isfinite(prediction.unknown + sum(prediction.p)):
+                self.inbox.refuse(window)
+                self._log.say(logging.ERROR, f"{window.source}: the model has no number for a window; it is dropped")
+                continue
             latency_ms = {"queue": (taken_ns - window.ready_ns) / 1e6, **stages}
             self._outlet.hear(window)
             self._outlet.send(wire.prob(window, prediction, latency_ms=latency_ms, adapter=adapter))

@@ -89,7 +89,7 @@ def together(
 
 def bug(error: Exception, where: str) -> MgcldError:
     """What nobody has foreseen, with its traceback in the log."""
-    logger.error("%s broke", where.strip(), exc_info=error)
+    logger.error("%s: broke", where.strip(), exc_info=error)
     return MgcldError(f"{type(error).__name__}: {error}", help="a bug: see the traceback")
 
 

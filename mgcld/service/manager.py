@@ -10,7 +10,7 @@ from typing import Any
 
 from mgcld.config import Config
 from mgcld.data import SourceStatus
-from mgcld.errors import BusyError, ConfigError, MgcldError, ModelError
+from mgcld.errors import ConfigError, ControlError, MgcldError, ModelError
 from mgcld.service import wire
 from mgcld.service.changes import Changes, changes
 from mgcld.service.desk import Desk, Errands
@@ -50,6 +50,8 @@ class Manager:
         on_config: Callable[[Config], None] = lambda _: None,
     ) -> None:
         """`on_config` is told of each configuration that is taken over, in the loop's thread."""
+        self.overload = workshop.overload(config, engine.pace)
+        """What is given up while there is too much to do."""
         self._config = config
         self._workshop = workshop
         self._engine = engine
@@ -69,7 +71,7 @@ class Manager:
         """Read the configuration again and take over what has changed: `changed` and `restart_needed`.
 
         Raises:
-            BusyError: too many orders wait. The future raises `MgcldError`: nothing has changed.
+            ControlError: too many orders wait. The future raises `MgcldError`: nothing has changed.
         """
         return self._errands.ask(self._reload)
 
@@ -77,7 +79,7 @@ class Manager:
         """Judge by another adapter from the next window on; None is the configuration's. Its hash and classes.
 
         Raises:
-            BusyError: too many orders wait. The future raises `MgcldError`: the old one goes on.
+            ControlError: too many orders wait. The future raises `MgcldError`: the old one goes on.
         """
         return self._errands.ask(partial(self._swap, path))
 
@@ -133,7 +135,7 @@ class Manager:
 
         try:
             self._errands.ask(work).add_done_callback(done)
-        except BusyError as error:
+        except ControlError as error:
             logger.error("%s: %s", what, error)
             then()
 
@@ -231,7 +233,7 @@ class Manager:
             future.result(APPLY_SECONDS)
         except TimeoutError:
             if future.cancel():
-                raise BusyError(f"the loop has not turned for {APPLY_SECONDS:.0f} s", help="see the log") from None
+                raise ControlError(f"the loop has not turned for {APPLY_SECONDS:.0f} s", help="see the log") from None
             future.result(APPLY_SECONDS)
 
     # In the loop's thread
@@ -242,8 +244,12 @@ class Manager:
             gone = self._roster.exchange([*config.sources], partial(self._workshop.capture, config), kept)
             for name in gone:
                 self._outlet.forget(name)
+                self._engine.inbox.forget(name)
         if "adapter" in found.fields:
             self._following = Following(config.adapter)
+        if not {"overload", "hop_seconds", "caption_seconds"}.isdisjoint(found.fields):
+            self.overload.release()
+            self.overload = self._workshop.overload(config, self._engine.pace)
         self._take_over(config, served)
 
     def _take_over(self, config: Config, served: Served) -> None:

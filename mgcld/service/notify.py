@@ -67,6 +67,9 @@ class Notifier:
         self, most_seconds: float = LONGEST_LOADING_SECONDS, step_seconds: float = EXTENSION_SECONDS
     ) -> Iterator[None]:
         """Ask for `step_seconds` more, again and again, until the block ends or `most_seconds` have passed."""
+        if self._address is None:
+            yield
+            return
         done = threading.Event()
         asking = threading.Thread(target=self._extend, args=(done, most_seconds, step_seconds), daemon=True)
         asking.start()

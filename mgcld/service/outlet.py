@@ -4,13 +4,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from typing import get_args
 
-from mgcld.data import Message, Window
+from mgcld.data import Message, MessageKind, Window
 from mgcld.interfaces import Sink
 from mgcld.service.publisher import Publisher
 from mgcld.service.sink_thread import SinkThread
 from mgcld.service.snapshot import SinkStatus
-from mgcld.service.wire import Stamper
+from mgcld.service.wire import Stamper, topic
 
 
 class Outlet:
@@ -63,7 +64,8 @@ class Outlet:
 
     def forget(self, source: str) -> None:
         """A source is no more: whoever subscribes from now on is told nothing of it."""
-        self._publisher.forget(source)
+        for kind in get_args(MessageKind):
+            self._publisher.forget(topic(kind, source))
 
     @property
     def dropped(self) -> int:

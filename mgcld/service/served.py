@@ -10,6 +10,8 @@ from mgcld.config import Config
 from mgcld.events.rules import Rules
 from mgcld.interfaces import Sink
 from mgcld.model.recogniser import Recogniser
+from mgcld.service.overload import Overload
+from mgcld.service.pace import Pace
 from mgcld.service.wire import Meta
 
 
@@ -67,6 +69,10 @@ class Workshop(Protocol):
         Raises:
             MgcldError: it cannot be made.
         """
+        ...
+
+    def overload(self, config: Config, pace: Pace) -> Overload:
+        """What is given up first when there is too much to do."""
         ...
 
     def rules(self, config: Config, served: Served) -> Rules:

@@ -77,7 +77,7 @@ class SinkThread:
         self._thread.join(timeout)
         if self._thread.is_alive():
             lost = sum(isinstance(item, Message) for item in [*self._queue])
-            logger.warning("sink %s did not finish: %d messages are lost", self.name, lost)
+            logger.warning("sink %s: did not finish, %d messages are lost", self.name, lost)
 
     def _put(self, item: Message | Window, kind: type, most: int) -> None:
         with self._changed:
@@ -88,7 +88,7 @@ class SinkThread:
             self._queue.append(item)
             self._changed.notify()
         if full and self._may_complain():
-            logger.warning("sink %s is too slow: %d messages dropped so far", self.name, self.dropped)
+            logger.warning("sink %s: too slow, %d messages dropped so far", self.name, self.dropped)
 
     def _run(self) -> None:
         while (item := self._next()) is not None:
@@ -97,7 +97,7 @@ class SinkThread:
             except Exception:
                 self.failures += 1
                 if self._may_complain():
-                    logger.exception("sink %s failed (%d times so far)", self.name, self.failures)
+                    logger.exception("sink %s: failed (%d times so far)", self.name, self.failures)
         self._close()
 
     def _do(self, item: Item) -> None:
@@ -121,7 +121,7 @@ class SinkThread:
         try:
             self._sink.close()
         except Exception:
-            logger.exception("sink %s failed to close", self.name)
+            logger.exception("sink %s: failed to close", self.name)
 
     def _next(self) -> Item | None:
         with self._changed:

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, cast, get_args
 from urllib.parse import quote
 
@@ -47,6 +47,16 @@ class NodeStatus:
     """Messages that came faster than the publisher or a sink could pass them on, so far."""
     skipped_captions: int = 0
     """Windows that got no caption of their own because there was no time, so far."""
+    keeping_up: bool = True
+    """Everything that it was asked for is done; False for a minute after it was not."""
+    overload: str | None = None
+    """What it cannot do, and what a person can do about it; also where it is close to that."""
+    load: float | None = None
+    """Seconds of work that live sources ask for each second, lately, if each of their windows is heard."""
+    hop_factor: int = 1
+    """Every second window of a live source is heard where this is 2, and so on: 1 unless it cannot keep up."""
+    batches: Mapping[int, int] = field(default_factory=dict)
+    """Windows heard at once -> how often, so far; not on the bus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,8 @@ class Meta:
     window_seconds: float
     hop_seconds: float
     mgcld: str = mgcld.__version__
+    sources: Sequence[str] = ()
+    """What is listened to: there is nothing to hear of any other source."""
 
 
 def topic(kind: MessageKind, *names: str) -> str:
@@ -137,6 +149,7 @@ def source_health(status: SourceStatus) -> Message:
         "reason": status.reason,
         "hint": status.hint,
         "restarts": status.restarts,
+        "restarts_by_reason": dict(status.restarts_by_reason),
         "next_retry_ns": status.next_retry_ns,
         "bytes_per_s": round(status.bytes_per_s, 1),
         "level_dbfs": _level(status.level_dbfs),
@@ -165,13 +178,18 @@ def node_health(status: NodeStatus) -> Message:
         "alarms": [*status.alarms],
         "dropped_messages": status.dropped_messages,
         "skipped_captions": status.skipped_captions,
+        "keeping_up": status.keeping_up,
+        "overload": status.overload,
+        "load": None if status.load is None else round(status.load, 4),
+        "hop_factor": status.hop_factor,
     }
     return Message("health", topic("health", "node"), {}, body)
 
 
 def meta(record: Meta) -> Message:
     """What runs here: classes, their thresholds, the models."""
-    body = asdict(record) | {"classes": [*record.classes], "thresholds": [round(t, 6) for t in record.thresholds]}
+    thresholds = [round(threshold, 6) for threshold in record.thresholds]
+    body = asdict(record) | {"classes": [*record.classes], "thresholds": thresholds, "sources": [*record.sources]}
     return Message("meta", topic("meta"), {}, body)
 
 

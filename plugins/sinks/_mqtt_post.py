@@ -1,6 +1,8 @@
 """What goes to the broker, and what waits for it: bounded, whatever the broker does."""
 
+import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -27,73 +29,106 @@ class Post:
 
 
 class Outgoing:
-    """Posts that wait, in the order in which they should go. For one thread at a time."""
+    """Posts that wait, in the order in which they should go, and counts of messages so far. For any thread."""
 
     def __init__(self) -> None:
+        self.delivered = 0
+        self.dropped = 0
+        """Given up: too old, or without a connection."""
+        self.failed = 0
+        """Refused by MQTT itself."""
+        self._lock = threading.Lock()
+        self._connected = False
         self._newest: dict[str, Post] = {}
         self._changed: dict[str, None] = {}
         self._each: deque[Post] = deque()
         self._now: deque[Post] = deque()
-        self.dropped = 0
-        """Posts that were given up."""
-
-    def __len__(self) -> int:
-        return len(self._changed) + len(self._each) + len(self._now)
+        self._away = 0
 
     @property
     def waiting(self) -> int:
-        """Events and others that wait, without what only its newest counts of."""
-        return len(self._each) + len(self._now)
+        """Messages that wait for the broker, or for its answer, without what only its newest counts of."""
+        return len(self._each) + len(self._now) + self._away
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is left that could go."""
+        return not (self._changed or self._each or self._now)
 
     def put(self, post: Post) -> None:
         """Let it wait."""
-        if post.way == "newest":
-            self._newest[post.topic] = post
-            self._changed[post.topic] = None
-            return
-        queue, most = (self._each, WAITING_EVENTS) if post.way == "each" else (self._now, WAITING_OTHERS)
+        with self._lock:
+            if post.way == "newest":
+                self._newest[post.topic] = post
+                self._changed[post.topic] = None
+            elif post.way == "each":
+                self._append(self._each, post, WAITING_EVENTS)
+            else:
+                self._append(self._now, post, WAITING_OTHERS if self._connected else 0)
+
+    def begin(self) -> None:
+        """A connection: the newest of every topic goes again."""
+        with self._lock:
+            self._connected = True
+            self._changed = dict.fromkeys(self._newest)
+
+    def end(self, posts: Sequence[Post]) -> None:
+        """The connection ended before these, in order, were delivered."""
+        with self._lock:
+            self._connected = False
+            again = [post for post in posts if post.way == "each"]
+            self._each.extendleft(reversed(again))
+            self._away -= len(again)
+            self.dropped += sum(post.way == "now" for post in posts) + len(self._now)
+            self._now.clear()
+
+    def next(self, congested: bool) -> Post | None:
+        """What goes next; to a network that is congested, nothing that nobody waits for."""
+        with self._lock:
+            if self._changed:
+                topic = next(iter(self._changed))
+                del self._changed[topic]
+                return self._newest[topic]
+            if self._each:
+                self._away += 1
+                return self._each.popleft()
+            return self._now.popleft() if self._now and not congested else None
+
+    def again(self, topic: str) -> None:
+        """Somebody has overwritten what stands there."""
+        with self._lock:
+            if topic in self._newest:
+                self._changed[topic] = None
+
+    def has_arrived(self, post: Post) -> None:
+        """The broker has it: of what it should forget nothing is left to say, and the rest has been counted."""
+        with self._lock:
+            self.delivered += post.message
+            self._away -= post.way == "each"
+            if self._newest.get(post.topic) is not post:
+                return
+            if post.payload:
+                self._newest[post.topic] = replace(post, message=False)
+            elif post.topic not in self._changed:
+                del self._newest[post.topic]
+
+    def is_refused(self, post: Post) -> None:
+        """It can never be sent."""
+        with self._lock:
+            self.failed += post.message
+            self._away -= post.way == "each"
+
+    def give_up(self) -> int:
+        """Drop what waits for the broker; how many messages."""
+        with self._lock:
+            given_up, self._away = self.waiting, 0
+            self._each.clear()
+            self._now.clear()
+            self.dropped += given_up
+            return given_up
+
+    def _append(self, queue: deque[Post], post: Post, most: int) -> None:
         queue.append(post)
         while len(queue) > most:
             queue.popleft()
             self.dropped += 1
-
-    def begin(self) -> None:
-        """Another connection: the newest of every topic goes again."""
-        self._changed = dict.fromkeys(self._newest)
-
-    def again(self, topic: str) -> None:
-        """Somebody has overwritten what stands there."""
-        if topic in self._newest:
-            self._changed[topic] = None
-
-    def next(self, congested: bool) -> Post | None:
-        """What goes next; to a network that is congested, nothing that nobody waits for."""
-        if self._changed:
-            topic = next(iter(self._changed))
-            del self._changed[topic]
-            return self._newest[topic]
-        if self._each:
-            return self._each.popleft()
-        return self._now.popleft() if self._now and not congested else None
-
-    def delivered(self, post: Post) -> None:
-        """The broker has it: of what it should forget nothing is left to say, and the rest has been counted."""
-        if self._newest.get(post.topic) is not post:
-            return
-        if post.payload:
-            self._newest[post.topic] = replace(post, message=False)
-        elif post.topic not in self._changed:
-            del self._newest[post.topic]
-
-    def returned(self, posts: list[Post]) -> None:
-        """The connection ended before these, in order, were delivered."""
-        self._each.extendleft(post for post in reversed(posts) if post.way == "each")
-        self.dropped += sum(post.way == "now" for post in posts)
-
-    def give_up(self, way: Literal["each", "now"]) -> int:
-        """Drop what waits that way; how many."""
-        queue = self._each if way == "each" else self._now
-        given_up = len(queue)
-        queue.clear()
-        self.dropped += given_up
-        return given_up

@@ -13,7 +13,7 @@ HINTS: dict[Reason, str] = {
     "timeout": "check host and port, and whether it is a broker that listens there",
     "tls": "check tls, ca_file and verify, and whether the port is one for TLS",
     "unreachable": "check host, and the network",
-    "ended": "check whether the port wants tls: true, and whether somebody else uses the same client_id",
+    "ended": "check whether it is a broker that listens there, and whether the port wants tls: true",
     "unknown": "look into the broker's log",
 }
 UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRNOTAVAIL)
@@ -22,10 +22,10 @@ UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENE
 class NoConnection(Exception):
     """There is none; `reason` is one of `HINTS`, and the text never holds a credential."""
 
-    def __init__(self, reason: Reason, text: str) -> None:
+    def __init__(self, reason: Reason, text: str, hint: str = "") -> None:
         super().__init__(text)
         self.reason: Reason = reason
-        self.hint = HINTS[reason]
+        self.hint = hint or HINTS[reason]
 
 
 def of_error(error: Exception) -> NoConnection:
@@ -55,4 +55,5 @@ def of_answer(code: int, name: str) -> NoConnection:
 
 def of_loss() -> NoConnection:
     """A connection that stood is gone."""
-    return NoConnection("ended", "the connection was lost")
+    hint = "where that happens again and again, check whether somebody else uses the same client_id"
+    return NoConnection("ended", "the connection was lost", hint)

@@ -47,14 +47,22 @@ class Sensors:
 
     def follow(self, message: Message) -> list[Post]:
         """What changes by this message."""
-        if message.kind == "meta":
-            self._learn(message.body)
-        elif (source := source_of(message)) is not None and not self._named:
-            self._sources.setdefault(source)
-        posts = [*self._changes(), *self._leftovers()]
+        posts = [*self._changes()] if self._learn(message) else []
+        posts += self._leftovers()
         return [*posts, *self._event(message)] if message.kind == "event" else posts
 
-    def _learn(self, meta: Mapping[str, Any]) -> None:
+    def _learn(self, message: Message) -> bool:
+        """Whether it names classes or sources that may be new."""
+        if message.kind == "meta":
+            self._learn_meta(message.body)
+            return True
+        source = source_of(message)
+        if source is None or self._named or source in self._sources:
+            return False
+        self._sources[source] = None
+        return True
+
+    def _learn_meta(self, meta: Mapping[str, Any]) -> None:
         if self._classes is None:
             self._since = time.monotonic()
         self._meta = meta

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mgcld.data import Message, MessageKind
-from mgcld.errors import ConfigError
+from mgcld.errors import ConfigError, InUse
 
 from . import _jsonl_lock
 from ._jsonl_file import LineFile
@@ -167,4 +167,4 @@ def _check(path: Path, kinds: Sequence[str], max_megabytes: float, keep: int) ->
         whose = "give it to the user that mgcld runs as; a service may write to its StateDirectory, /var/lib/mgcld"
         raise ConfigError(f"{path} cannot be written", help=whose)
     if _jsonl_lock.taken_elsewhere(path):
-        raise ConfigError(f"another process writes to {path}", help="end it, or write another path")
+        raise InUse(f"another process writes to {path}", help="end it, or write another path")

@@ -44,7 +44,7 @@ class MqttSink:
         client_id: str = "mgcld-{node}",
         topic: str = "mgcl/{node}",
         kinds: Sequence[MessageKind] = ("event", "health", "meta"),
-        qos: Literal[0, 1, 2] = 1,
+        qos: Literal[0, 1] = 1,
         retain: bool = True,
         discovery: bool = False,
         discovery_prefix: str = "homeassistant",

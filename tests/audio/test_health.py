@@ -160,3 +160,23 @@ def test_the_last_hundred_changes_are_remembered() -> None:
     assert len(history) == 100
     assert [(step.state, step.reason) for step in history[-2:]] == [("live", None), ("lost", "ended")]
     assert all(a.at_ns <= b.at_ns for a, b in pairwise(history))
+
+
+def test_openings_are_counted_by_the_reason_why() -> None:
+    kept, _ = followed()
+    for reason in ("dns", "timeout", "dns"):
+        kept.turn("lost", error=SourceError("x", reason=reason))
+        kept.reopened()
+        kept.turn("connecting")
+    assert (kept.status.restarts, kept.status.restarts_by_reason) == (3, {"dns": 2, "timeout": 1})
+
+
+def test_all_that_was_received_is_counted_and_when_the_last_of_it_came() -> None:
+    kept, _ = followed()
+    assert (kept.status.received_bytes, kept.status.received_ns) == (0, None)
+    kept.turn("live")
+    before = time.time_ns()
+    for _ in range(3):
+        kept.heard(block(noise(1000), 1000))
+    assert kept.status.received_bytes == 12_000
+    assert before <= (kept.status.received_ns or 0) <= time.time_ns()

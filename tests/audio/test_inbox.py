@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sounds import block, noise
 
-from mgcld.audio.inbox import Inbox
+from mgcld.audio.inbox import Inbox, Traffic
 from mgcld.audio.windows import Windower
 from mgcld.data import Flag, Window
 
@@ -155,3 +155,62 @@ def test_many_sources_and_one_taker_agree_on_the_count(most: int) -> None:
         mine = [each for each in taken if each.source == name]
         assert len(mine) + inbox.dropped(name) == 50
         assert [each.first_sample for each in mine] == sorted(each.first_sample for each in mine)
+
+
+def test_of_sources_that_cannot_wait_every_nth_window_is_kept_and_tells_of_the_others() -> None:
+    inbox = Inbox(9)
+    inbox.keep_every(3)
+    put(inbox, "mic", *range(8))
+    put(inbox, "file", 0, 1, 2, wait=True)
+    taken = inbox.take(99, 0)
+    assert said(taken) == [
+        *[("mic", 0, 0), ("mic", 3, 2), ("mic", 6, 2)],
+        *[("file", 0, 0), ("file", 1, 0), ("file", 2, 0)],
+    ]
+    assert (inbox.dropped("mic"), inbox.dropped("file")) == (5, 0)
+    assert inbox.traffic == Traffic(arrived=8, overflowed=0, passed=5)
+    inbox.keep_every(1)
+    put(inbox, "mic", 8, 9)
+    assert said(inbox.take(9, 0)) == [("mic", 8, 1), ("mic", 9, 0)]
+
+
+def test_a_window_that_waits_does_not_tell_of_those_passed_over_behind_it() -> None:
+    inbox = Inbox(9)
+    put(inbox, "mic", 0)
+    inbox.keep_every(2)
+    put(inbox, "mic", 1, 2)
+    assert said(inbox.take(9, 0)) == [("mic", 0, 0), ("mic", 2, 1)]
+
+
+@given(
+    capacity=st.integers(1, 3),
+    moves=st.lists(st.sampled_from(["a", "b", "take", "every 1", "every 2", "every 4"]), max_size=60),
+)
+def test_every_window_is_taken_or_counted_however_the_hop_changes(capacity: int, moves: list[str]) -> None:
+    inbox, puts, taken = Inbox(capacity), {"a": 0, "b": 0}, []
+    for move in moves:
+        if move in puts:
+            put(inbox, move, puts[move])
+            puts[move] += 1
+        elif move == "take":
+            taken += inbox.take(2, 0)
+        else:
+            inbox.keep_every(int(move.split()[1]))
+    taken += inbox.take(100, 0)
+    for source, count in puts.items():
+        mine = [(index, drops) for name, index, drops in said(taken) if name == source]
+        expected = 0
+        for index, drops in mine:
+            assert index == expected + drops
+            expected = index + 1
+        assert len(mine) + inbox.dropped(source) == count
+    assert inbox.traffic.arrived == sum(puts.values())
+    assert inbox.traffic.overflowed + inbox.traffic.passed == inbox.dropped("a") + inbox.dropped("b")
+
+
+def test_a_source_that_is_gone_leaves_no_counts() -> None:
+    inbox = Inbox(1)
+    put(inbox, "a", 0, 1)
+    inbox.forget("a")
+    assert inbox.dropped("a") == 0
+    assert said(inbox.take(9, 0)) == [("a", 1, 0)]

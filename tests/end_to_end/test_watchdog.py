@@ -1,6 +1,7 @@
 """What feeds systemd's watchdog, in a real daemon: the inference loop's progress, and nothing else."""
 
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,3 +88,20 @@ def test_a_dead_camera_is_no_reason_to_starve(demo: Path, tmp_path: Path, manage
         deaf.process.send_signal(signal.SIGTERM)
         manager.until(lambda facts: facts[-1] == "STOPPING=1")
         assert deaf.wait() == 0
+
+
+def test_a_life_with_a_reload_is_told_in_order(demo: Path, tmp_path: Path, manager: Manager) -> None:
+    with daemon(demo, tmp_path, f"{demo}/soundscape.flac?loop=true") as living:
+        manager.until(lambda facts: "READY=1" in facts and fed(1, facts))
+        before = manager.facts[: manager.facts.index("READY=1")]
+        assert before
+        assert all(fact.startswith("EXTEND_TIMEOUT_USEC=") for fact in before)
+        asked = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        living.process.send_signal(signal.SIGHUP)
+        manager.until(lambda facts: facts.count("READY=1") == 2)
+        (reload,) = [fact for fact in manager.facts if fact.startswith("RELOADING=1")]
+        assert int(reload.partition("MONOTONIC_USEC=")[2]) >= asked
+        assert manager.facts.index(reload) < len(manager.facts) - 1 - manager.facts[::-1].index("READY=1")
+        living.process.send_signal(signal.SIGTERM)
+        manager.until(lambda facts: facts[-1] == "STOPPING=1")
+        assert living.wait() == 0

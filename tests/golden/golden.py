@@ -85,7 +85,7 @@ LOST = SourceStatus(
     history=(*LIVE.history, Transition(NOW_NS, "lost", "timeout")),
 )
 NODE = wire.NodeStatus(0.1235, 2, 0.2, 400_000_000, None, {"live": 3, "lost": 1}, ("garden",), 5, 7)
-META = wire.Meta(("dog/bark", "rain"), (0.5, 0.7), "mini", "tags", "0a1b2c3d4e5f", 5.0, 2.5, "0.1.0")
+META = wire.Meta(("dog/bark", "rain"), (0.5, 0.7), "mini", "tags", "0a1b2c3d4e5f", 5.0, 2.5, "0.1.0", ["kitchen"])
 LATENCY = {"queue": 1.235, "encode": 30.0, "adapt": 2.5}
 
 MESSAGES: dict[str, Message] = {

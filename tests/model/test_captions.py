@@ -111,9 +111,24 @@ def test_the_first_skip_is_logged_with_what_can_be_done(caplog: pytest.LogCaptur
     deadline = Deadline(0.25)
     with caplog.at_level(logging.WARNING):
         run(deadline, [[window()]] * 20, 2.0)
-    assert [record.message.split(":")[0] for record in caplog.records] == [
-        "a caption takes 2 s, a batch's may take 0.25 s (caption_seconds)"
+    assert [record.message.split(": ")[:2] for record in caplog.records] == [
+        ["captions", "one takes 2 s, a batch's may take 0.25 s (caption_seconds)"]
     ]
+
+
+def test_in_a_hurry_nobody_gets_a_caption_and_each_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    deadline = warmed(0.25, 0.01)
+    deadline.hurry(True)
+    assert run(deadline, [[window()] * 3] * 5, 0.01) == [[]] * 5
+    assert deadline.skipped == 15
+    assert not caplog.records  # who is in a hurry says so
+    deadline.hurry(False)
+    assert run(deadline, [[window()] * 3] * 5, 0.01) == [[0, 1, 2]] * 5
+
+
+def test_what_a_caption_costs_is_told_but_no_more_than_it_may_cost() -> None:
+    assert warmed(0.25, 0.01).cost == pytest.approx(0.01)
+    assert warmed(0.25, 2.0).cost == 0.25
 
 
 # What stands in

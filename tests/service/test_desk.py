@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from mgcld.errors import BusyError, ConfigError
+from mgcld.errors import ConfigError, ControlError
 from mgcld.service import desk as module
 from mgcld.service.desk import Desk, Errands
 
@@ -38,7 +38,7 @@ def test_what_an_order_raises_comes_out_of_its_future_and_harms_no_other() -> No
 def test_too_many_orders_are_refused_and_none_is_lost() -> None:
     desk = Desk()
     taken = [desk.ask(lambda number=number: number) for number in range(module.WAITING)]  # type: ignore[misc]
-    with pytest.raises(BusyError, match="too many"):
+    with pytest.raises(ControlError, match="too many"):
         desk.ask(lambda: 0)
     while desk.turn():
         pass
@@ -56,9 +56,9 @@ def test_a_desk_that_closes_refuses_those_that_wait_and_those_that_come() -> Non
     desk = Desk()
     waiting = desk.ask(lambda: 1)
     desk.close()
-    with pytest.raises(BusyError, match="stop"):
+    with pytest.raises(ControlError, match="stop"):
         waiting.result(0)
-    with pytest.raises(BusyError, match="stop"):
+    with pytest.raises(ControlError, match="stop"):
         desk.ask(lambda: 1)
 
 

@@ -113,7 +113,7 @@ def test_a_sink_that_hangs_delays_nobody_and_its_drops_are_counted(
     slow, quick = leaving.sinks
     assert slow.dropped in (49, 50)  # one may be in its hands
     assert quick.dropped == 0
-    assert caplog.text.count("sink slow is too slow") == 1
+    assert caplog.text.count("sink slow: too slow") == 1
     blocked.may.set()
     leaving.close()
     assert blocked.taken[-1].body["number"] == count - 1
@@ -128,9 +128,9 @@ def test_a_sink_that_fails_is_named_counted_and_goes_on(bus: Publisher, caplog: 
     leaving.close()
     assert len(broken.taken) == len(keeper.taken) == 10
     assert leaving.sinks[0].failures == 5
-    assert caplog.text.count("sink mqtt failed (1 times so far)") == 1
+    assert caplog.text.count("sink mqtt: failed (1 times so far)") == 1
     assert "the broker is away" in caplog.text
-    assert "sink mqtt failed to close" in caplog.text
+    assert "sink mqtt: failed to close" in caplog.text
 
 
 def test_closing_waits_no_longer_than_it_may(bus: Publisher, caplog: pytest.LogCaptureFixture) -> None:
@@ -140,7 +140,7 @@ def test_closing_waits_no_longer_than_it_may(bus: Publisher, caplog: pytest.LogC
     began = time.monotonic()
     leaving.close(timeout=0.3)
     assert time.monotonic() - began < 5
-    assert "sink slow2 did not finish" in caplog.text
+    assert "sink slow2: did not finish" in caplog.text
     for sink in blocked:
         sink.may.set()
     until(lambda: all(sink.closed for sink in blocked))

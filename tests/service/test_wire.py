@@ -37,7 +37,7 @@ LATENCY = {"queue": 1.23456789, "encode": 30.0, "adapt": 2.5}
 NODE = wire.NodeStatus(
     0.123456, 2, 0.2, 400_000_000, None, {"live": 3, "lost": 1}, alarms=("garden",), skipped_captions=7
 )
-META = wire.Meta(("siren", "rain"), (0.5, 0.7), "mini", "tags", "0a1b2c3d", 5.0, 2.5)
+META = wire.Meta(("siren", "rain"), (0.5, 0.7), "mini", "tags", "0a1b2c3d", 5.0, 2.5, sources=["kitchen"])
 
 
 def prob(window: Window = WINDOW, prediction: Prediction = PREDICTION) -> Message:
@@ -107,6 +107,7 @@ def test_the_health_of_a_source_has_exactly_the_promised_fields() -> None:
         reason="timeout",
         hint="is it on?",
         restarts=3,
+        restarts_by_reason={"dns": 1, "timeout": 2},
         next_retry_ns=99,
         alarm_since_ns=18,
         silent_since_ns=16,
@@ -129,6 +130,7 @@ def test_the_health_of_a_source_has_exactly_the_promised_fields() -> None:
         "reason": "timeout",
         "hint": "is it on?",
         "restarts": 3,
+        "restarts_by_reason": {"dns": 1, "timeout": 2},
         "next_retry_ns": 99,
         "bytes_per_s": 64_000.0,
         "level_dbfs": None,
@@ -157,6 +159,10 @@ def test_the_health_of_the_node_has_exactly_the_promised_fields() -> None:
         "alarms": ["garden"],
         "dropped_messages": 0,
         "skipped_captions": 7,
+        "keeping_up": True,
+        "overload": None,
+        "load": None,
+        "hop_factor": 1,
     }
 
 
@@ -172,6 +178,7 @@ def test_meta_has_exactly_the_promised_fields() -> None:
         "window_seconds": 5.0,
         "hop_seconds": 2.5,
         "mgcld": mgcld.__version__,
+        "sources": ["kitchen"],
     }
 
 

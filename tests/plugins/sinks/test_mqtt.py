@@ -560,7 +560,7 @@ def test_classes_of_any_name_have_a_topic_and_a_sensor_of_their_own(
         ({"host": "b", "discovery": True, "discovery_prefix": "+"}, "discovery_prefix: .* is no topic"),
         ({"host": "b", "kinds": []}, "kinds is empty"),
         ({"host": "b", "kinds": ["sound"]}, r"sinks\.home\.kinds"),
-        ({"host": "b", "qos": 3}, r"sinks\.home\.qos"),
+        ({"host": "b", "qos": 2}, r"sinks\.home\.qos"),
         ({"host": "b", "client_id": ""}, "is no client_id"),
         ({"host": "b", "password": "secret"}, r"sinks\.home\.password: unknown key"),
     ],
