@@ -26,10 +26,14 @@ from mgcld.model.head import Head
 from mgcld.model.parts import Cohesion, Contrasts
 from mgcld.model.vetting import check_shapes, check_tensors, vetted_notes
 from mgcld.model.within import Within
+from mgcld.names import printable
 
 FORMAT = "mgcld-adapter/4"
 READABLE = (FORMAT, "mgcld-adapter/3")
 """The one before did not say what had written its captions, and solved no values."""
+
+MOST_SAID = 500
+"""Of what is wrong with a file (characters)."""
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +100,8 @@ def read_adapter(path: Path) -> tuple[Adapter, str]:
         _check_format(header.notes, path)
         return _vetted(content, header), _short(content)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise CheckpointError(f"{path} cannot be read as an adapter: {error}", help=help) from error
+        said = printable(str(error))[:MOST_SAID]  # libraries repeat what stands in the file
+        raise CheckpointError(f"{path} cannot be read as an adapter: {said}", help=help) from error
 
 
 def _vetted(content: bytes, header: Header) -> Adapter:
