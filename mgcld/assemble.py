@@ -16,7 +16,7 @@ from mgcld.audio.spool import Spool
 from mgcld.captioners import captioner_of
 from mgcld.client import subscribe
 from mgcld.config import Config, Part, SpoolConfig, options_of
-from mgcld.errors import ConfigError, ReceiveTimeout
+from mgcld.errors import ConfigError, MgcldError, ReceiveTimeout
 from mgcld.evaluation.features import Ear, default_cache
 from mgcld.events.decider import Decider
 from mgcld.events.rules import Rules
@@ -30,6 +30,7 @@ from mgcld.model.recogniser import Recogniser
 from mgcld.service.address import bindable
 from mgcld.service.check import Checkup, SpoolPlan
 from mgcld.service.control import started_control
+from mgcld.service.controller import Controller
 from mgcld.service.daemon import Beside, Daemon
 from mgcld.service.engine import Engine
 from mgcld.service.event_rules import build_rules, check_classes, unknown_classes
@@ -46,6 +47,7 @@ from mgcld.service.overload import Overload
 from mgcld.service.pace import Pace
 from mgcld.service.publisher import Publisher
 from mgcld.service.roster import Roster
+from mgcld.service.runtime import listening
 from mgcld.service.served import Served
 from mgcld.service.wire import Meta, Stamper, source_health
 from mgcld.training.train import Progress, Trainer
@@ -237,7 +239,7 @@ def build_checkup(config: Config) -> Checkup:
             sources=len(config.sources),
         ),
         build_publisher=lambda: _publisher(config),
-        publishes_on=_publishes_on,
+        publishes_on=partial(_publishes_on, config),
         sinks={name: partial(_build, "sink", part, f"sinks.{name}") for name, part in config.sinks.items()},
         spool=lambda: _spool_plan(config),
     )
@@ -385,14 +387,37 @@ def _captioner_of(config: Config, adapter: Adapter) -> Part:
     return captioner_of(adapter.provenance.captioner, config.captioner)
 
 
-def _publishes_on(endpoint: str) -> str | None:
-    """Which mgcld it is that publishes there; None if none does."""
+def _publishes_on(config: Config, endpoint: str) -> str | None:
+    """Which mgcld it is that publishes there; None if none does, or it tells neither its listeners nor us."""
+    heard = None if config.publish.curve is not None else _heard_on(endpoint)
+    return heard or _told_by_control(config, endpoint)
+
+
+def _heard_on(endpoint: str) -> str | None:
     try:
         with subscribe(endpoint, ("meta",), timeout_seconds=ANSWER_SECONDS) as messages:
             message = next(messages)
     except (ReceiveTimeout, ConfigError):
         return None
-    return f"a running mgcld (node {message.header.get('node')}, adapter {message.body.get('adapter')})"
+    return _running(message.header.get("node"), message.body.get("adapter"))
+
+
+def _told_by_control(config: Config, endpoint: str) -> str | None:
+    """Where the bus is encrypted, its listeners' keys are not ours; but orders of this user are taken."""
+    configured = config.control.endpoint
+    for control in listening() if configured is None else [configured]:
+        try:
+            with Controller(control) as running:
+                status = running.ask("status", timeout_seconds=ANSWER_SECONDS)
+        except MgcldError:
+            continue
+        if status.get("endpoint") == endpoint:
+            return _running(status.get("node"), status.get("adapter"))
+    return None
+
+
+def _running(node: object, adapter: object) -> str:
+    return f"a running mgcld (node {node}, adapter {adapter})"
 
 
 def _spool(wish: SpoolConfig, source: str) -> Spool:

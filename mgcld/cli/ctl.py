@@ -48,7 +48,12 @@ def classes(at: At = None, server_key: ServerKey = None, key_file: KeyFile = Non
 
 
 @ctl.command()
-def snapshot(at: At = None, server_key: ServerKey = None, key_file: KeyFile = None) -> None:
+def snapshot(
+    at: At = None,
+    server_key: ServerKey = None,
+    key_file: KeyFile = None,
+    as_json: AsJson = True,  # noqa: ARG001 (there is no other form; whoever asks all commands for it may do so here)
+) -> None:
     """Everything that is known at this moment, as JSON."""
     _tell(_asked(at, server_key, key_file, "snapshot"), views.status, as_json=True)
 

@@ -10,6 +10,7 @@ is that of the connection which ends right after, and of one that came and went 
 
 import contextlib
 import logging
+import time
 from collections.abc import Sequence
 
 import zmq
@@ -27,6 +28,8 @@ ZAP = "inproc://zeromq.zap.01"
 PLAIN, ENCRYPTED = b"mgcld-plain", b"mgcld-encrypted"
 """What our sockets are called when they ask: with a name, libzmq refuses old protocols, in which nobody is asked."""
 HANDSHAKE_MS = 5_000
+DOUBT_SECONDS = 1.0
+"""libzmq uses the number of a connection that ended again at once: so long, a frame may be either's."""
 MOST_CONNECTIONS = 256
 """The next one is cut off: each costs a file descriptor, of which a process has a thousand or so."""
 LINES, LINES_SECONDS = 5, 60.0
@@ -63,6 +66,7 @@ class Guard:
         self._zap.linger = 0
         self._zap.bind(ZAP)
         self._monitors: list[tuple[Socket, Socket]] = []
+        self._ended: dict[int, float] = {}
         self._reason: str | None = None
         self._counted = 0  # refusals whose connections have not ended yet
         self._unknown = 0  # right handshakes of which we do not know yet whose they were
@@ -127,7 +131,7 @@ class Guard:
         self._zap.close(0)
 
     def _identify(self, connection: Connection, frame: zmq.Frame) -> None:
-        if connection.proved:
+        if connection.proved or time.monotonic() < connection.sure_from:
             return
         connection.proved = True
         self._unknown = max(0, self._unknown - 1)
@@ -137,6 +141,8 @@ class Guard:
 
     def _cut_strangers(self) -> None:
         for connection in [*self.connections.values()]:
+            if connection.user is None and self._keys is not None and not connection.cut:
+                connection.sever()  # nobody knows yet who it is: it may come again
             self._cut_if_stranger(connection)
 
     def _cut_if_stranger(self, connection: Connection) -> None:
@@ -189,6 +195,7 @@ class Guard:
 
     def _accept(self, descriptor: int) -> None:
         connection = self.connections[descriptor] = accepted(descriptor)
+        connection.sure_from = self._ended.pop(descriptor, 0.0) + DOUBT_SECONDS
         if len(self.connections) > MOST_CONNECTIONS:
             self.cut(connection, f"there are {MOST_CONNECTIONS} connections already")
 
@@ -196,6 +203,9 @@ class Guard:
         """A connection has ended. With no reason, and no right handshake that could be its own, it was no ZeroMQ."""
         reason, self._reason = self._reason, None
         connection = self.connections.pop(descriptor, None)
+        self._ended[descriptor] = time.monotonic()
+        if connection is not None and connection.why is not None:
+            self.cut(connection, connection.why)
         if connection is None or connection.proved or connection.cut:
             return
         if reason is None and self._counted:

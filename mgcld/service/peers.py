@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+BYTES_RECEIVED = 128
+"""Where it stands in `struct tcp_info`."""
 SUBSCRIPTION_COST = 64
 """A subscription costs us its length and so much."""
 
@@ -35,6 +37,8 @@ class Connection:
     """Both ends, to know it again; None if it was gone before anybody could look."""
     user: str | None = None
     """The public key that it proved to have; None before its first frame, and without encryption."""
+    sure_from: float = 0.0
+    """Before (monotonic seconds), frames of this descriptor may be an earlier connection's, that were read late."""
     proved: bool = False
     """It has sent a frame, so its handshake was right."""
     cut: bool = False
@@ -43,6 +47,22 @@ class Connection:
     """What it is subscribed to."""
     cost: int = 0
     """Bytes of its subscriptions, each with `SUBSCRIPTION_COST` more."""
+
+    received: int = 0
+    """Bytes that came from it, at the last look."""
+    lately: float = 0.0
+    """Bytes that came lately; what is longer ago counts less."""
+    why: str | None = None
+    """Why it was cut off, if nobody has told yet."""
+
+    def measure(self, fades: float) -> None:
+        """Look how much has come; `fades` is how much of what came earlier still counts."""
+        with _duplicate(self.descriptor) as ours:
+            if ours is None or ours.family == socket.AF_UNIX or self.ends is None or _ends(ours) != self.ends:
+                return
+            received = _received(ours)
+        self.lately = fades * self.lately + received - self.received
+        self.received = received
 
     def subscribe(self, prefix: bytes) -> int:
         """Remember one subscription more, and tell what it costs: nothing if it is there already."""
@@ -85,6 +105,12 @@ def _duplicate(descriptor: int) -> Iterator[socket.socket | None]:
         return
     with ours:
         yield ours
+
+
+def _received(ours: socket.socket) -> int:
+    """Bytes that came over TCP so far: a field of Linux's `struct tcp_info`."""
+    information = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, BYTES_RECEIVED + 8)
+    return int(struct.unpack_from("Q", information, BYTES_RECEIVED)[0]) if len(information) > BYTES_RECEIVED else 0
 
 
 def _ends(ours: socket.socket) -> Ends | None:

@@ -25,6 +25,7 @@ from mgcld.data import Message, MessageKind
 from mgcld.errors import PublishError
 from mgcld.service import address, wire
 from mgcld.service.guard import Context, Guard, Socket
+from mgcld.service.intake import Intake
 from mgcld.service.keys import CurveKeys
 from mgcld.service.lastvalues import LastValues
 from mgcld.service.subscriptions import Subscriptions
@@ -37,6 +38,8 @@ SUBSCRIBER_MESSAGES = 1000
 """So many may wait for one subscriber; beyond, ZeroMQ drops for that one, which sees it by `seq`."""
 FRAME_BYTES = 2048
 """Whoever sends more at once is disconnected by ZeroMQ, which says nothing of it."""
+RECEIVED_BYTES = 32_768
+"""So much of one subscriber waits in the kernel, and is read even of one that was cut off."""
 SUBSCRIPTIONS_WAITING = 10
 """So many subscriptions of one subscriber come in at once; the others wait on its side, where a flood is harmless."""
 HEAR_FRAMES = 1000
@@ -126,6 +129,7 @@ class Publisher:
         self._woken.setblocking(False)
         self._thread = threading.Thread(target=self._run, args=(guard,), name="publisher", daemon=True)
         self._thread.start()
+        self._intake = Intake(guard)
         logger.info("publisher: publishing on %s%s", self.endpoint, ", encrypted" if self._curve else "")
 
     def publish(self, message: Message) -> None:
@@ -151,6 +155,7 @@ class Publisher:
         if self._thread is None:
             return
         self._stopping.set()
+        self._intake.close()
         self._wake_up()
         self._thread.join(timeout)
         if self._thread.is_alive():
@@ -284,6 +289,7 @@ def _xpub(context: Context) -> Socket:
     xpub.linger = LINGER_MS
     xpub.sndhwm = SUBSCRIBER_MESSAGES
     xpub.rcvhwm = SUBSCRIPTIONS_WAITING
+    xpub.rcvbuf = RECEIVED_BYTES
     xpub.maxmsgsize = FRAME_BYTES
     xpub.xpub_verboser = True  # tells each one's subscriptions and their ends, also those that another has too
     xpub.heartbeat_ivl = HEARTBEAT_MS

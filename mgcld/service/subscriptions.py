@@ -4,6 +4,8 @@ Bounds: `SUBSCRIPTION_BYTES` for one, `SUBSCRIBER_BYTES` for those of one connec
 MB in libzmq). Whoever goes beyond the first two is cut off, and beyond the third whoever has most.
 """
 
+import time
+
 import zmq
 
 from mgcld.service.guard import Guard
@@ -33,7 +35,8 @@ class Subscriptions:
             connection.unsubscribe(prefix)
             return None
         if why := _objection(kind, prefix):
-            self._guard.cut(connection, why)
+            if time.monotonic() > connection.sure_from:
+                self._guard.cut(connection, why)
             return None
         self._cost += connection.subscribe(prefix)
         self._keep_bounds(connection)

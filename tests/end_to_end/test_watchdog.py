@@ -68,6 +68,8 @@ def test_a_loop_that_hangs_is_not_fed_and_tells_where_it_hung(
     with daemon(demo, tmp_path, f"{demo}/soundscape.flac?loop=true", encoder) as hanging:
         endpoint = endpoint_of(hanging)
         manager.until(lambda facts: fed(2, facts))
+        with subscriber(endpoint, "mgcl/v1/prob/") as ear:
+            heard(ear, "prob")  # from here on a window comes every half second
         sign.touch()
         manager.within(WATCHDOG_SECONDS / 2)  # what was on its way
         assert not fed(1, manager.within(WATCHDOG_SECONDS))

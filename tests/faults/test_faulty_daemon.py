@@ -52,6 +52,8 @@ def daemon(demo: Path, folder: Path, port: int) -> Child:
 adapter: {demo}/adapter.safetensors
 hop_seconds: 0.5
 publish: {{endpoint: "ipc://{folder}/bus"}}
+control: {{enabled: false}}
+events: {{threshold: 0.000001, refractory_seconds: 0}}
 sources:
   camera: rtsp://eve:secret@127.0.0.1:{port}/live
   room: {{type: "difficult:Player", moods: {folder}/room}}
@@ -124,6 +126,11 @@ def test_a_source_that_crashes_and_returns_is_told_to_subscribers(demo: Path, tm
             assert states[0] == ("lost", "crashed")
             assert states[-1] == ("live", None)
             assert {body["state"] for body in after.get(("health", "camera"), [])} <= {"live"}
+            ended = [body for body in after[("event", "room")] if body["phase"] == "end"]
+            begun = [body for body in before[("event", "room")] if body["phase"] == "start"]
+            assert {body["id"] for body in ended} >= {body["id"] for body in begun} != set()
+            assert {body["reason"] for body in ended} <= {"source_lost", "gap"}
+            assert "end" not in [body["phase"] for body in after.get(("event", "camera"), [])]
             running.process.send_signal(signal.SIGTERM)
             assert running.wait(20) == 0
 

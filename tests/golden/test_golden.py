@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from golden import FOLDER, MESSAGES, as_object, broken, stamped
+from golden_frames import FOLDER, MESSAGES, as_object, broken, stamped
 from jsonschema import Draft202012Validator
 
 from mgcld.data import Message
@@ -12,7 +12,7 @@ from mgcld.schemas import KINDS, schema
 from mgcld.service import wire
 
 FILES = {path.stem: path for path in FOLDER.glob("*.json")}
-HELP = "only additions? python tests/golden/golden.py; anything else breaks subscribers, and is a new version"
+HELP = "only additions? python tests/golden/golden_frames.py; anything else breaks subscribers, and is a new version"
 
 
 def golden(name: str) -> dict[str, Any]:

