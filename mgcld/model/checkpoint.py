@@ -24,7 +24,8 @@ from mgcld.model.cache import Keys
 from mgcld.model.contrast import Explanations, Fusion
 from mgcld.model.head import Head
 from mgcld.model.parts import Cohesion, Contrasts
-from mgcld.model.vetting import check_shapes, check_tensors, vetted_notes
+from mgcld.model.vetting import check_shapes, check_tensors
+from mgcld.model.vetting_notes import vetted_notes
 from mgcld.model.within import Within
 from mgcld.names import printable
 
