@@ -13,8 +13,9 @@ from mgcld.audio.capture import Capture
 from mgcld.audio.inbox import Inbox
 from mgcld.audio.remote import RemoteSource
 from mgcld.audio.spool import Spool
+from mgcld.captioners import captioner_of
 from mgcld.client import subscribe
-from mgcld.config import Config, Part, SpoolConfig, named_part, options_of
+from mgcld.config import Config, Part, SpoolConfig, options_of
 from mgcld.errors import ConfigError, MgcldError, ReceiveTimeout
 from mgcld.evaluation.features import Ear, default_cache
 from mgcld.events.decider import Decider
@@ -251,7 +252,7 @@ def build_recogniser(path: Path, encoder: Part, captioner: Part | None = None) -
         MgcldError: a part cannot be built, or the parts do not fit each other.
     """
     adapter = load_adapter(path)
-    listener = build_listener(encoder, captioner or named_part(adapter.provenance.captioner))
+    listener = build_listener(encoder, captioner_of(adapter.provenance.captioner, captioner))
     check_encoder(adapter, listener.encoder)
     check_captioner(adapter, listener.captioner)
     return Recogniser(listener, adapter)
@@ -383,7 +384,7 @@ def _publisher(config: Config) -> Publisher:
 
 
 def _captioner_of(config: Config, adapter: Adapter) -> Part:
-    return config.captioner or named_part(adapter.provenance.captioner)
+    return captioner_of(adapter.provenance.captioner, config.captioner)
 
 
 def _publishes_on(config: Config, endpoint: str) -> str | None:

@@ -52,7 +52,9 @@ def test_a_captioner_comes_back_with_the_options_that_it_was_trained_with(train:
     made = load_adapter(path).provenance
     assert made.captioner.startswith("retrieval?")
     assert "the 2 nearest of 2 phrases" in made.captions
-    (prediction,) = build_recogniser(path, MINI)([SIREN])
+    with pytest.raises(ConfigError, match="its option phrases is no number"):
+        build_recogniser(path, MINI)
+    (prediction,) = build_recogniser(path, MINI, named_part(made.captioner))([SIREN])
     assert prediction.caption == "a siren wails and rain falls"
 
 
@@ -87,9 +89,10 @@ def test_where_it_ran_is_not_noted(train: Any, tmp_path: Path, monkeypatch: pyte
     )
     monkeypatch.syspath_prepend(tmp_path)
     path = train(named_part("elsewhere:Machine?device=cuda:7&loud=true"))
-    assert load_adapter(path).provenance.captioner == "elsewhere:Machine?loud=True"
+    noted = load_adapter(path).provenance.captioner
+    assert noted == "elsewhere:Machine?loud=True"
     assert load_adapter(path).provenance.captions == "machine True"
-    assert build_recogniser(path, MINI)([SIREN])[0].caption == "a machine on auto"
+    assert build_recogniser(path, MINI, named_part(noted))([SIREN])[0].caption == "a machine on auto"
 
 
 def test_a_captioner_s_folder_is_noted_as_it_is_found_from_anywhere(

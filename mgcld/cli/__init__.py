@@ -22,6 +22,7 @@ from mgcld.cli.schema import schema
 from mgcld.cli.train import train
 from mgcld.cli.watch import watch
 from mgcld.errors import MgcldError
+from mgcld.names import printable
 
 app = typer.Typer(
     help="mgcld hears the world and says what it hears.",
@@ -59,6 +60,11 @@ def main() -> None:
 def tell(error: MgcldError) -> None:
     """Print what is wrong and what to do."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.print(f"[bold red]error:[/] {escape(str(error))}")
+    console.print(f"[bold red]error:[/] {_shown(str(error))}")
     if error.help:
-        console.print(f"[yellow]help:[/] {escape(error.help)}")
+        console.print(f"[yellow]help:[/] {_shown(error.help)}")
+
+
+def _shown(text: str) -> str:
+    """Lines stay lines; nothing else in them steers the terminal or rich."""
+    return escape("\n".join(printable(line) for line in text.split("\n")))

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from mgcld.names import printable as printable  # names come from folders and other machines
+
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 TOP = 3
 NAMED = 3
@@ -52,11 +54,6 @@ def level(dbfs: float | None) -> str:
 def latency(header: Mapping[str, Any]) -> str:
     """From the end of the window to its probabilities, all stages together."""
     return f"{sum(header['latency_ms'].values()):.0f} ms"
-
-
-def printable(text: str) -> str:
-    """Names come from folders and other machines: nothing in them may steer the terminal."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def classes(body: Mapping[str, Any]) -> Sequence[tuple[str, float]]:

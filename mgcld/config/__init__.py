@@ -4,7 +4,6 @@
 its constructor; `options_of` checks them the same way.
 """
 
-from .loader import UniqueKeys
 from .parts import Part, encoder_part, named_part, options_of, part_of_address
 from .reading import explainer_part, load_config
 from .schema import (
@@ -36,7 +35,6 @@ __all__ = [
     "PublishConfig",
     "SourceEvents",
     "SpoolConfig",
-    "UniqueKeys",
     "encoder_part",
     "explainer_part",
     "load_config",

@@ -4,15 +4,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from mgcld.errors import ConfigError
+from mgcld.handwritten import NotReadable, read_yaml
 
 from .explained import explained
-from .loader import UniqueKeys
 from .parts import Part, named_part
 from .schema import Config
+
+MOST_BYTES = 1_000_000
+"""Of a configuration: a thousand sources with everything that can be said of them."""
 
 
 def load_config(path: Path | None, overrides: Mapping[str, Any]) -> Config:
@@ -73,12 +75,11 @@ def _laid_over(content: Mapping[str, Any], wishes: Mapping[str, Any]) -> dict[st
 
 def _read(path: Path, help: str = "give a file with -c; compare it with config/demo.yaml") -> dict[str, Any]:
     try:
-        with path.open(encoding="utf-8") as file:
-            content = yaml.load(file, UniqueKeys)
+        content = read_yaml(path, MOST_BYTES)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", help=help) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {error}", help=help) from error
+    except NotReadable as error:
+        raise ConfigError(f"{path} is not YAML that can be read: {error}", help=help) from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path} holds no options", help=help)
     return content

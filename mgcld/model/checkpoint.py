@@ -18,21 +18,23 @@ from torch import Tensor
 from mgcld.errors import CheckpointError, EncoderMismatch
 from mgcld.files import write_whole
 from mgcld.interfaces import Captioner, Encoder
-from mgcld.model.adapter import Adapter, Provenance
+from mgcld.model.adapter import Adapter
+from mgcld.model.adapter_file import Header, read_content, read_header
 from mgcld.model.cache import Keys
-from mgcld.model.calibration import Calibration
 from mgcld.model.contrast import Explanations, Fusion
 from mgcld.model.head import Head
-from mgcld.model.options import MethodOptions
 from mgcld.model.parts import Cohesion, Contrasts
+from mgcld.model.vetting import check_shapes, check_tensors
+from mgcld.model.vetting_notes import vetted_notes
 from mgcld.model.within import Within
+from mgcld.names import printable
 
 FORMAT = "mgcld-adapter/4"
 READABLE = (FORMAT, "mgcld-adapter/3")
 """The one before did not say what had written its captions, and solved no values."""
 
-HEADER_SIZE = 8
-"""A safetensors file begins with the size of its header, in so many bytes."""
+MOST_SAID = 500
+"""Of what is wrong with a file (characters)."""
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +43,17 @@ def save_adapter(adapter: Adapter, path: Path) -> None:
     """Write the file beside its place, flush it to the disk, then rename it into place.
 
     Raises:
-        CheckpointError: the folder cannot be written; what stood at `path` before still stands.
+        CheckpointError: the folder cannot be written, or no such adapter could be read again; what stood at `path`
+            before still stands.
     """
     path = path.resolve()  # what a link points to, not the link
     check_writable(path)
     content = save(_tensors(adapter), {"mgcld": json.dumps(_notes(adapter))})
+    try:
+        _vetted(content, read_header(content))
+    except ValueError as error:
+        help = "use fewer or other recordings, classes, sentences or options"
+        raise CheckpointError(f"{path} could not be read again: {error}", help=help) from error
     try:
         write_whole(path, content)
     except OSError as error:
@@ -88,26 +96,28 @@ def read_adapter(path: Path) -> tuple[Adapter, str]:
     try:
         if not path.is_file():
             raise CheckpointError(f"there is no adapter at {path}", help=help)
-        content = path.read_bytes()
-        notes = _notes_in(content)
-        _check_format(notes, path)
-        return _adapter(load(content), notes), _short(content)
+        content = read_content(path)
+        header = read_header(content)
+        _check_format(header.notes, path)
+        return _vetted(content, header), _short(content)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise CheckpointError(f"{path} cannot be read as an adapter: {error}", help=help) from error
+        said = printable(str(error))[:MOST_SAID]  # libraries repeat what stands in the file
+        raise CheckpointError(f"{path} cannot be read as an adapter: {said}", help=help) from error
 
 
-def _notes_in(content: bytes) -> Any:
-    """What stands beside the tensors: safetensors reads it from files only, and a file may be replaced meanwhile."""
-    size = int.from_bytes(content[:HEADER_SIZE], "little")
-    header = json.loads(content[HEADER_SIZE : HEADER_SIZE + size])
-    return json.loads(header.get("__metadata__", {}).get("mgcld", "{}"))
+def _vetted(content: bytes, header: Header) -> Adapter:
+    notes = vetted_notes(header.notes)
+    check_shapes(header.shapes, len(notes["classes"]))  # before tensors of any size are made
+    tensors = {name: tensor.float() for name, tensor in load(content).items()}
+    check_tensors(tensors, [len(own) for own in notes["sentences"]])
+    return _adapter(tensors, notes)
 
 
 _TRAIN = "mgcld train --shots ./support -o"
 
 
 def _check_format(notes: Any, path: Path) -> None:
-    found = str(notes.get("format")) if isinstance(notes, dict) else ""
+    found = str(notes.get("format"))[:40] if isinstance(notes, dict) else ""
     if found in READABLE:
         return
     if found.startswith("mgcld-adapter/"):
@@ -122,10 +132,11 @@ def check_encoder(adapter: Adapter, encoder: Encoder) -> None:
     """Refuse an adapter that another encoder's features were used for.
 
     Raises:
-        EncoderMismatch: it names both.
+        EncoderMismatch: it names both, or the adapter's features cannot be this one's.
     """
     made = adapter.provenance
     if made.weights_hash == encoder.weights_hash:
+        _check_dimensions(adapter, encoder)
         return
     captioner = "retrieval" if made.captioner.startswith("tags") and not encoder.tag_names else made.captioner
     then = f", with the weights of then (mgcld {made.mgcld})" if made.encoder == encoder.name else ""
@@ -135,6 +146,17 @@ def check_encoder(adapter: Adapter, encoder: Encoder) -> None:
         help=f"train it again: mgcld train --shots ./support --encoder {shlex.quote(encoder.name)} "
         f"--captioner {shlex.quote(captioner)}; or load the encoder that it was trained with: {made.encoder}{then}",
     )
+
+
+def _check_dimensions(adapter: Adapter, encoder: Encoder) -> None:
+    """Anybody can write a hash into a file."""
+    own = adapter.keys.coarse.shape[1], adapter.head.explanations.rows.shape[2]
+    if own != (encoder.audio_dim, encoder.text_dim):
+        raise EncoderMismatch(
+            f"this adapter names {encoder.name}'s weights, but its features have {own[0]} and {own[1]} numbers, not "
+            f"{encoder.audio_dim} and {encoder.text_dim}",
+            help="it is damaged or was made up: train one with mgcld train --shots ./support",
+        )
 
 
 def check_captioner(adapter: Adapter, captioner: Captioner) -> None:
@@ -151,7 +173,7 @@ def check_captioner(adapter: Adapter, captioner: Captioner) -> None:
 
 def adapter_hash(path: Path) -> str:
     """The short hash that goes into every message: the first 12 digits of the file's sha256."""
-    return _short(path.read_bytes())
+    return _short(read_content(path))
 
 
 def _short(content: bytes) -> str:
@@ -179,7 +201,7 @@ def _tensors(adapter: Adapter) -> dict[str, Tensor]:
         "solved": head.solved,
         **{f"fusion.{name}": weight for name, weight in head.fusion.state_dict().items()},
     }
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
+    return {name: tensor.detach().float().cpu().contiguous() for name, tensor in named.items()}
 
 
 def _of(prefix: str, record: Keys | Explanations | Within | Cohesion | Contrasts) -> dict[str, Tensor]:
@@ -206,7 +228,7 @@ def _adapter(tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> Adapter
     fusion = Fusion(joined - text_dim, text_dim)
     fusion.load_state_dict(part("fusion."))
     head = Head(
-        options=MethodOptions(**notes["options"]),
+        options=notes["options"],
         values=tensors["values"],
         within=Within(**part("within.")),
         within_fine=Within(**part("within_fine.")),
@@ -222,7 +244,7 @@ def _adapter(tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> Adapter
         background=Keys(**part("background.")) if "background.coarse" in tensors else None,
         head=head,
         sentences=tuple(tuple(sentences) for sentences in notes["sentences"]),
-        calibration=Calibration(**notes["calibration"]),
+        calibration=notes["calibration"],
         thresholds=tuple(notes["thresholds"]),
-        provenance=Provenance(**notes["provenance"]),
+        provenance=notes["provenance"],
     )

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+FAR = 2.0
+"""No cosine is further from 0, whatever an adapter's file says of its shots."""
 LEAST = 1e-4
 """Directions in which the shots differ less, of the largest, are left as they are; so is the least length that is left
 of a feature."""
@@ -31,7 +33,7 @@ class Within:
         """Cosines to the shots -> the same after shrinking."""
         own = near @ self.mix
         lost = (own * self.shrink) @ self.coordinates.T
-        return (near - lost) / _left(own, self.shrink)[:, None] / self.lengths
+        return ((near - lost) / _left(own, self.shrink)[:, None] / self.lengths).clamp(-FAR, FAR)
 
     def between(
         self,
@@ -42,7 +44,8 @@ class Within:
         """The same for cosines to sounds that are no shots, given how near both are to the shots."""
         own, their = near @ self.mix, others @ self.mix
         lost = (own * self.shrink) @ their.T
-        return (cosines - lost) / _left(own, self.shrink)[:, None] / _left(their, self.shrink)
+        read = (cosines - lost) / _left(own, self.shrink)[:, None] / _left(their, self.shrink)
+        return read.clamp(-FAR, FAR)
 
     def to(self, device: str) -> "Within":
         """The same on another device."""

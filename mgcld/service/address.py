@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from mgcld.errors import PublishError
+from mgcld.redaction import redacted
 
 TCP = re.compile(r"tcp://(?P<host>\[[^\]]+\]|[^:/\[\]]+):(?P<port>\d{1,5}|\*)")
 IPC = re.compile(r"ipc://(?!\*).+")
@@ -25,7 +26,8 @@ def bindable(endpoint: str, *, insecure: bool, encrypted: bool = False) -> str:
     tcp = TCP.fullmatch(endpoint)
     if tcp is None or int(tcp["port"].replace("*", "0")) > 65535:
         raise PublishError(
-            f"cannot bind {endpoint!r}: no such kind of address", help="write tcp://127.0.0.1:5765 or ipc://PATH"
+            f"cannot bind {redacted(endpoint)!r}: no such kind of address",
+            help="write tcp://127.0.0.1:5765 or ipc://PATH",
         )
     if tcp["host"] == "localhost":
         return f"tcp://127.0.0.1:{tcp['port']}"  # ZeroMQ binds numbers only

@@ -4,6 +4,7 @@ import re
 import socket
 
 from mgcld.errors import PublishError
+from mgcld.redaction import redacted
 from mgcld.service.address import is_loopback
 
 ADDRESS = re.compile(r"(?P<host>\[[^\]]+\]|[^:/\[\]\s]+):(?P<port>\d{1,5}|\*)")
@@ -19,7 +20,7 @@ def http_address(address: str, *, insecure: bool) -> tuple[str, int]:
     match = ADDRESS.fullmatch(address)
     port = int(match["port"].replace("*", "0")) if match else 65536
     if match is None or port > 65535:
-        raise PublishError(f"http.address: {address!r} is no address and port", help=f"write {EXAMPLE}")
+        raise PublishError(f"http.address: {redacted(address)!r} is no address and port", help=f"write {EXAMPLE}")
     host = "127.0.0.1" if match["host"] == "localhost" else match["host"].strip("[]")
     if not insecure and not is_loopback(host):
         raise PublishError(

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from mgcld.errors import SupportSetError
+from mgcld.handwritten import NotReadable, UniqueKeys, parse_yaml
 from mgcld.training.support import EXPLANATIONS, MADE
 
 HEADER = """\
@@ -60,15 +61,15 @@ def added(text: str, name: str, sentences: Sequence[str], origin: Mapping[str, s
 
 def _is_content(text: str, wanted: Mapping[Any, Any]) -> bool:
     try:
-        return bool(yaml.safe_load(text) == wanted)
-    except yaml.YAMLError:
+        return bool(parse_yaml(text) == wanted)
+    except NotReadable:
         return False
 
 
 def _content(text: str) -> dict[Any, Any]:
     try:
-        content = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
+        content = parse_yaml(text) or {}
+    except NotReadable as error:
         raise SupportSetError(f"the explanations would not be YAML: {error}", help=BLOCK) from error
     if not isinstance(content, dict):
         raise SupportSetError("the explanations are not a mapping", help=BLOCK)
@@ -100,7 +101,7 @@ def _block(content: Mapping[str, Any], width: int) -> str:
 
 def _without(text: str, names: Collection[str]) -> str:
     """The text without these classes, line by line, with the blank lines that follow them."""
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    root = yaml.compose(text, Loader=UniqueKeys)
     if not isinstance(root, yaml.MappingNode):
         return text
     for start, end in reversed([_span(text, key, value) for key, value in root.value if key.value in names]):

@@ -4,18 +4,16 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from mgcld.config import UniqueKeys
 from mgcld.data import caption_files
 from mgcld.errors import SupportSetError
+from mgcld.handwritten import NotReadable, read_yaml
+from mgcld.names import alike, fault_of
 
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a"})
 BACKGROUND = "_background"
 EXPLANATIONS = ("explanations.yaml", "explanations.yml")
 MADE = "_made"
 """Where `mgcld explain` notes in the explanations who made which; no class can be called so."""
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +103,8 @@ def _why(path: Path) -> str:
 def _check_classes(folder: Path, classes: dict[str, tuple[Path, ...]]) -> None:
     if not classes:
         raise SupportSetError(f"{folder} holds no class", help=_LAYOUT)
+    _check_names(folder, list(classes))
     for name, recordings in classes.items():
-        if not name.isprintable():
-            raise SupportSetError(f"{name!r} cannot be the name of a class", help="rename its folder, in UTF-8")
-        if name == UNKNOWN:
-            raise SupportSetError(
-                f"a class cannot be called {UNKNOWN!r}: that is the answer for none of them",
-                help=f"put recordings of other sounds into {folder / BACKGROUND}",
-            )
-        if name.startswith("_"):
-            raise SupportSetError(
-                f"{folder / name}: names that begin with '_' are kept for mgcld", help=f"did you mean {BACKGROUND}?"
-            )
         if not recordings:
             raise SupportSetError(
                 f"class {name!r} has no recordings in {folder / name}",
@@ -124,12 +112,28 @@ def _check_classes(folder: Path, classes: dict[str, tuple[Path, ...]]) -> None:
             )
 
 
+def _check_names(folder: Path, names: list[str]) -> None:
+    for name in names:
+        fault = fault_of(name)
+        if fault:
+            others = f"recordings of other sounds belong into {folder / BACKGROUND}"
+            raise SupportSetError(
+                f"a class cannot be called {name!r}: the name {fault}", help=f"rename its folder; {others}"
+            )
+    twins = alike(names)
+    if twins:
+        raise SupportSetError(
+            f"the classes {twins[0]!a} and {twins[1]!a} are called alike, for people and for file names",
+            help="put their recordings into one folder, or rename one of them",
+        )
+
+
 def _sentences(path: Path, classes: list[str]) -> dict[str, tuple[str, ...]]:
     if not path.exists():
         return {}
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), UniqueKeys) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = read_yaml(path) or {}
+    except (OSError, NotReadable) as error:
         raise SupportSetError(f"{path} cannot be read: {error}", help=_SENTENCES) from error
     if not isinstance(content, dict):
         raise SupportSetError(f"{path} is not a mapping", help=_SENTENCES)

@@ -8,15 +8,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
 from mgcld.data import AudioFeatures, Window, caption_files
 from mgcld.errors import SupportSetError
+from mgcld.handwritten import NotReadable, read_yaml
 from mgcld.interfaces import Encoder
 
 logger = logging.getLogger(__name__)
 
-_HELP = "write a sentence for each recording, for instance\n  kettle/1.wav: a kettle begins to whistle"
+_HELP = "write in UTF-8 a sentence for each recording, for instance\n  kettle/1.wav: a kettle begins to whistle"
 
 
 class FileCaptioner:
@@ -73,8 +72,8 @@ def _sentences(path: Path) -> Mapping[str, str]:
         SupportSetError: it is no mapping of recordings to sentences, or a recording is not there.
     """
     try:
-        content = yaml.safe_load(_read(path)) or {}
-    except yaml.YAMLError as error:
+        content = read_yaml(path) or {}
+    except (OSError, NotReadable) as error:
         raise SupportSetError(f"{path} cannot be read: {error}", help=_HELP) from error
     if not isinstance(content, dict):
         raise SupportSetError(f"{path} is not a mapping", help=_HELP)

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from mgcld_plugins.captioners.tags import TagsCaptioner
 from mgcld_plugins.encoders.mini import MiniEncoder
 from safetensors.torch import load_file, save_file
+from untrained import trained
 from worlds import BATCH, adapter, world
 
 from mgcld.errors import CheckpointError, EncoderMismatch
@@ -33,6 +34,7 @@ from mgcld.model.checkpoint import (
     save_adapter,
 )
 from mgcld.model.options import MGCL_PLUS, PAPER, MethodOptions
+from mgcld.model.within import within_of
 
 LOUD = torch.zeros(BATCH, dtype=torch.bool)
 
@@ -110,7 +112,9 @@ def test_shots_and_background_may_be_rows_of_one_tensor(tmp_path: Path) -> None:
     trained = adapter()
     rows = torch.arange(len(trained.keys))
     everything = trained.keys[rows]
-    head = replace(trained.head, values=trained.values[2:7], solved=trained.head.solved[2:7])
+    values = trained.values[2:7]
+    within, fine = (within_of(torch.eye(5), values, 0.0) for _ in range(2))
+    head = replace(trained.head, values=values, solved=trained.head.solved[2:7], within=within, within_fine=fine)
     sliced = replace(trained, keys=everything[rows[:5]], background=everything[rows[5:]], head=head)
     save_adapter(sliced, tmp_path / "a.safetensors")
     loaded = load_adapter(tmp_path / "a.safetensors")
@@ -282,8 +286,14 @@ def test_the_command_that_trains_again_asks_for_nothing_that_the_encoder_lacks()
 
 def test_the_encoder_of_the_training_is_taken() -> None:
     encoder = MiniEncoder("cpu")
+    check_encoder(trained(encoder), encoder)
+
+
+def test_features_that_cannot_be_the_encoder_s_are_refused_whatever_hash_stands_beside_them() -> None:
+    encoder = MiniEncoder("cpu")
     made = adapter()
-    check_encoder(replace(made, provenance=replace(made.provenance, weights_hash=encoder.weights_hash)), encoder)
+    with pytest.raises(EncoderMismatch, match="13 and 11 numbers, not 768 and 256"):
+        check_encoder(replace(made, provenance=replace(made.provenance, weights_hash=encoder.weights_hash)), encoder)
 
 
 UNWRITABLE: dict[str, Callable[[Path], Path]] = {
@@ -355,8 +365,9 @@ from mgcld.model.checkpoint import load_adapter, save_adapter
 
 def wide(seed):
     made = adapter(seed)
-    rows = torch.full((200, 64, 256), float(seed))  # 13 MB: a kill often falls into the write
-    return replace(made, keys=replace(made.keys, fine=rows), calibration=replace(made.calibration, threshold=seed))
+    rows = torch.full((9, 20_000, 13), seed / 10)  # 9 MB: a kill often falls into the write
+    keys = replace(made.keys, fine=rows, weights=torch.full((9, 20_000), 1 / 20_000))
+    return replace(made, keys=keys, calibration=replace(made.calibration, threshold=seed / 10))
 
 path = Path(sys.argv[1])
 first, second = wide(1), wide(2)
@@ -377,7 +388,7 @@ while (interrupted < 10 or kills < 30) and kills < 200:
     assert (loaded.keys.fine == loaded.calibration.threshold).all()
     interrupted = len(list(path.parent.iterdir())) - 1
 save_adapter(second, path)
-assert load_adapter(path).calibration.threshold == 2
+assert load_adapter(path).calibration.threshold == 0.2
 print(interrupted)
 """
 

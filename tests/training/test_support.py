@@ -1,5 +1,6 @@
 """The support set on disk."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,41 @@ def test_what_is_not_looked_at_is_named_with_its_reason(tmp_path: Path) -> None:
 def test_captions_of_recordings_are_expected_and_others_are_not(tmp_path: Path) -> None:
     make(tmp_path, "bell/1.wav", "bell/1.txt", "bell/2.txt", "_background/a.wav", "_background/a.txt", "captions.yaml")
     assert [str(item.path.relative_to(tmp_path)) for item in find_support(tmp_path).skipped] == ["bell/2.txt"]
+
+
+STRANGE = {
+    "rain\nERROR": r"U\+000A",
+    "\x1b[2Jrain": r"U\+001B",
+    "gnis\u202er": r"U\+202E",
+    "a" * 201: "longer than 200 bytes",
+    "rain ": "begins or ends with a blank",
+    "UNKNOWN": "the answer for none",
+    os.fsdecode(b"caf\xe9"): "no Unicode text",
+}
+
+
+@pytest.mark.parametrize("name", STRANGE, ids=map(ascii, STRANGE))
+def test_a_folder_whose_name_is_no_class_s_is_to_be_renamed(tmp_path: Path, name: str) -> None:
+    make(tmp_path, "bell/1.wav", f"{name}/1.wav")
+    with pytest.raises(SupportSetError, match=STRANGE[name]) as caught:
+        find_support(tmp_path)
+    assert str(caught.value).isprintable()
+    assert "rename its folder" in caught.value.help
+
+
+def test_folders_that_are_called_alike_are_one_class_or_another_name(tmp_path: Path) -> None:
+    make(tmp_path, "Türklingel/1.wav", "tu\u0308rklingel/1.wav")
+    with pytest.raises(
+        SupportSetError, match=r"'T\\xfcrklingel' .* called alike|'tu\\u0308rklingel' .* called alike"
+    ) as caught:
+        find_support(tmp_path)
+    assert "into one folder" in caught.value.help
+
+
+def test_names_of_any_script_make_classes(tmp_path: Path) -> None:
+    names = sorted(["पक्षी\u200d", "جرس", "پرنده\u200cها", "👩\u200d🚒", "Türklingel", "犬"])
+    make(tmp_path, *(f"{name}/1.wav" for name in names))
+    assert list(find_support(tmp_path).classes) == names
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from mgcld.model.adapter import Adapter
+from mgcld.names import UNKNOWN
 from mgcld.training.reporting.alarms import FalseAlarms, false_alarms
 from mgcld.training.reporting.answers import Answers
 from mgcld.training.reporting.background import Judged
 from mgcld.training.reporting.records import ClassReport, ShotReport, Threshold
 from mgcld.training.reporting.thresholds import suggested
 from mgcld.training.reporting.worth import worth
-from mgcld.training.support import BACKGROUND, UNKNOWN
+from mgcld.training.support import BACKGROUND
 
 
 def class_reports(

@@ -3,10 +3,10 @@
 from dataclasses import asdict
 from typing import Any
 
+from mgcld.names import UNKNOWN
 from mgcld.training.reporting.alarms import FalseAlarms
 from mgcld.training.reporting.records import ClassReport, PartWorth, Share
 from mgcld.training.reporting.report import Report
-from mgcld.training.support import UNKNOWN
 
 
 def summary(report: Report) -> dict[str, Any]:

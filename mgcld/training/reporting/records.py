@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from mgcld.names import UNKNOWN
 from mgcld.training.reporting.intervals import wilson
-from mgcld.training.support import UNKNOWN
 
 TroubleKind = Literal["label", "far", "level", "short", "clipped", "twin"]
 """The gravest first."""

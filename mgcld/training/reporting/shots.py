@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mgcld.model.adapter import Adapter
+from mgcld.names import UNKNOWN
 from mgcld.training.reporting.answers import Answers
 from mgcld.training.reporting.diagnosis import closest, of_answers, of_sound, twins
 from mgcld.training.reporting.levels import level_dbfs
 from mgcld.training.reporting.records import Confusion, ShotReport
 from mgcld.training.shots import Recording
-from mgcld.training.support import UNKNOWN
 
 
 def shot_reports(adapter: Adapter, answers: Answers | None, recordings: Sequence[Recording]) -> tuple[ShotReport, ...]:
