@@ -149,7 +149,8 @@ class Config(Model):
     encoder: NamedPart = Part(type="mini")
     """The frozen audio-language model: a name, or a mapping with `type`, `device` and its other options."""
     captioner: NamedPart | None = None
-    """Who writes a sentence about each window; without it, the one that the adapter was trained with."""
+    """Who writes a sentence about each window; without it, the one that the adapter was trained with, if that reads no
+    file, fetches no model and is installed."""
     caption_seconds: Annotated[float, Field(gt=0, le=60)] = 0.25
     """So long the captions of one batch may take, on average; else not every window gets a new one."""
     adapter: RootedPath

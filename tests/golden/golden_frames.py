@@ -1,7 +1,7 @@
 """The golden frames: one message of every kind and variant, as it went over the wire when this version began.
 
-`python tests/golden/golden_frames.py` writes the files again, after fields were added. It refuses where something that stands
-in a file would change or go: subscribers out there rely on it, and that is a new version of the schema.
+`python tests/golden/golden_frames.py` writes the files again, after fields were added. It refuses where something that
+stands in a file would change or go: subscribers out there rely on it, and that is a new version of the schema.
 """
 
 import json
