@@ -1,5 +1,6 @@
 """Orders from other threads: what is quick is done by the loop between two batches, what takes long by a thread."""
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -58,8 +59,9 @@ class Desk:
         """Take no more orders, and refuse those that wait."""
         with self._lock:
             self._closed = True
-        for _ in range(self._orders.qsize()):
-            fulfil(self._orders.get_nowait().future, _refuse)
+        with contextlib.suppress(queue.Empty):  # whoever does the orders may take the last one before us
+            while True:
+                fulfil(self._orders.get_nowait().future, _refuse)
 
     @property
     def closed(self) -> bool:

@@ -62,6 +62,15 @@ def test_a_desk_that_closes_refuses_those_that_wait_and_those_that_come() -> Non
         desk.ask(lambda: 1)
 
 
+def test_a_desk_closes_while_the_last_orders_are_being_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It did not: it counted them, and then took so many."""
+    desk = Desk()
+    orders = [desk.ask(lambda: 1), desk.ask(lambda: 1)]
+    monkeypatch.setattr("mgcld.service.desk._refuse", desk.turn)  # another thread is as quick as that
+    desk.close()
+    assert all(order.done() for order in orders)
+
+
 def test_errands_are_done_one_after_the_other_in_a_thread_that_ends() -> None:
     before = threading.active_count()
     errands, order = Errands("errands"), []
