@@ -37,6 +37,10 @@ class Recogniser:
         """One prediction a window; a silent window is unknown."""
         return self._adapter.predict(features, torch.tensor(["silent" in window.flags for window in windows]))
 
+    def forget(self, source: str) -> None:
+        """There is no such source any more."""
+        self._listener.forget(source)
+
     def __call__(self, windows: Sequence[Window]) -> list[Prediction]:
         """Both."""
         return self.judge(self.hear(windows), windows)

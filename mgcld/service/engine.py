@@ -108,6 +108,12 @@ class Engine:
             self._outlet.send(wire.event(event))
         self.open_events = self.decider.open
 
+    def forget(self, source: str) -> None:
+        """A source is no more, and all its windows have gone out: nothing is kept of it."""
+        self.tell(self.decider.over(source, "removed"))
+        self.inbox.forget(source)
+        self.served.recogniser.forget(source)
+
     def acknowledge(self) -> None:
         """Tell the inbox what has gone out: a turn later, when the publisher has passed it on and a kill loses none."""
         self.inbox.done(self._sent)

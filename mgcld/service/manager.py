@@ -63,7 +63,7 @@ class Manager:
         self._errands = Errands("manager")
         self._following = Following(config.adapter)
         self._hung_up = False
-        self._leaving: set[str] = set()  # sources that are gone, of which windows may still wait
+        self._removed: set[str] = set()  # sources that are silent now, of which windows may still wait
 
     # Orders, from any thread
 
@@ -108,8 +108,9 @@ class Manager:
         """Take over what is ready, and look at what may have changed."""
         while self._desk.turn():
             pass
-        self._roster.turn()
+        self._removed |= self._roster.turn()
         self._end_events()
+        self._forget_removed()
         if self._hung_up:
             self._hung_up = False
             self._notifier.reloading()
@@ -146,6 +147,13 @@ class Manager:
             waits = self._engine.inbox.waits_for(source) or self._roster.behind(source, self._longest_seconds)
             if reason is not None and not waits:
                 self._engine.tell(self._engine.decider.over(source, reason))
+
+    def _forget_removed(self) -> None:
+        """Once every window of theirs has gone out, nothing is kept of them."""
+        for source in [source for source in self._removed if not self._engine.inbox.holds(source)]:
+            self._removed.remove(source)
+            self._engine.forget(source)
+            self._outlet.forget(source)
 
     @property
     def _longest_seconds(self) -> float:
@@ -241,10 +249,8 @@ class Manager:
     def _apply(self, config: Config, found: Changes, served: Served) -> None:
         if found.sources:
             kept = {name for name in self._config.sources if name not in found.sources}
-            gone = self._roster.exchange([*config.sources], partial(self._workshop.capture, config), kept)
-            for name in gone:
-                self._outlet.forget(name)
-                self._engine.inbox.forget(name)
+            self._roster.exchange([*config.sources], partial(self._workshop.capture, config), kept)
+            self._removed.difference_update(config.sources)
         if "adapter" in found.fields:
             self._following = Following(config.adapter)
         if not {"overload", "hop_seconds", "caption_seconds"}.isdisjoint(found.fields):
