@@ -53,6 +53,8 @@ logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 5.0
 """Of a new adapter."""
+METRICS = "http metrics"
+"""No sink of a configuration can be called so."""
 ANSWER_SECONDS = 2.0
 """A running mgcld says at once what it is."""
 
@@ -79,7 +81,7 @@ def build_daemon(
     inbox = Inbox(config.inbox_windows)
     stamper = Stamper(config.node)
     metrics = Metrics()
-    outlet = Outlet(stamper, publisher, {**views, **({"metrics": metrics} if config.http is not None else {})})
+    outlet = Outlet(stamper, publisher, {**views, **({METRICS: metrics} if config.http is not None else {})})
     workshop = DaemonsWorkshop(read, config, inbox, outlet)
     served = workshop.served(config)
     check_classes(config.events, served.meta.classes)

@@ -1,5 +1,6 @@
 """Parts put together: the captioner of the training is the captioner of the serving, with its options."""
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -210,3 +211,17 @@ def test_without_a_spool_nothing_is_kept(spooled: Any, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError):
         build_daemon(spooled("null"), views={})
     assert not list(tmp_path.rglob("cursor"))
+
+
+def test_a_sink_of_any_name_is_another_than_the_daemon_s_own(demo: Path, tmp_path: Path) -> None:
+    """One that was called `metrics` stood beside the one that HTTP asks, and took it along when it was removed."""
+    options = {
+        "adapter": str(demo / "adapter.safetensors"),
+        "sources": {"room": str(demo / "soundscape.flac")},
+        "http": {},
+        "sinks": {"metrics": {"type": "jsonl", "path": str(tmp_path / "log.jsonl")}},
+    }
+    (tmp_path / "mgcld.yaml").write_text(json.dumps(options))
+    daemon = build_daemon(lambda: load_config(tmp_path / "mgcld.yaml", {}), views={})
+    assert sorted(status.name for status in daemon.snapshot().sinks) == ["http metrics", "metrics"]
+    daemon._outlet.close()

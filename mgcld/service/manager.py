@@ -20,13 +20,12 @@ from mgcld.service.notify import Notifier
 from mgcld.service.outlet import Outlet
 from mgcld.service.roster import Roster
 from mgcld.service.served import Served, Workshop
+from mgcld.service.sink_change import exchanged_sinks
 
 logger = logging.getLogger(__name__)
 
 APPLY_SECONDS = 30.0
 """The loop comes by within its longest turn."""
-SINK_SECONDS = 20.0
-"""A sink may take so long to finish what waits for it, and another to be built in its place."""
 
 Answer = Mapping[str, Any]
 
@@ -199,41 +198,13 @@ class Manager:
         if strange:
             raise ConfigError("\n".join(strange), help=f"classes: {', '.join(map(repr, served.meta.classes))}")
         self._workshop.rules(config, served)
-        self._exchange_sinks(config, found)
         same = served.meta.adapter == serves.meta.adapter or "adapter" in found.named
         adapter = [] if same else ["adapter"]
-        self._loop(lambda: self._apply(config, found, served))
+        with exchanged_sinks(self._outlet, self._workshop.sink, self._config, config, found.sinks):
+            self._loop(lambda: self._apply(config, found, served))
         told = {"changed": [*found.named, *adapter], "restart_needed": found.restart_needed}
         logger.info("reload: %s", _summary(told))
         return told
-
-    def _exchange_sinks(self, config: Config, found: Changes) -> None:
-        """Those that go on wait for the others; when one cannot be built, those exchanged before are built back."""
-        old = self._config
-        new = [name for name in found.sinks if name in config.sinks]
-        added: list[str] = []
-        exchanged: list[str] = []
-        try:
-            for name in new:
-                if name in old.sinks:
-                    self._exchange_sink(name, config, old)
-                    exchanged.append(name)
-                else:
-                    self._outlet.add(name, self._workshop.sink(config, name))
-                    added.append(name)
-        except BaseException:
-            for name in added:
-                self._outlet.remove(name)
-            for name in exchanged:
-                self._exchange_sink(name, old, old)
-            raise
-        for name in found.sinks:
-            if name not in config.sinks:
-                self._outlet.remove(name)
-
-    def _exchange_sink(self, name: str, config: Config, back: Config) -> None:
-        build, before = partial(self._workshop.sink, config, name), partial(self._workshop.sink, back, name)
-        self._outlet.exchange(name, build, before).result(SINK_SECONDS)
 
     def _loop(self, work: Callable[[], None]) -> None:
         future = self._desk.ask(work)
