@@ -32,6 +32,7 @@ from mgcld.service.control import started_control
 from mgcld.service.daemon import Beside, Daemon
 from mgcld.service.engine import Engine
 from mgcld.service.event_rules import build_rules, check_classes, unknown_classes
+from mgcld.service.following import mark
 from mgcld.service.guard import Guard
 from mgcld.service.http import HttpServer
 from mgcld.service.http_bind import http_address
@@ -169,13 +170,15 @@ class DaemonsWorkshop:
 
     def served(self, config: Config, path: Path | None = None) -> Served:
         """See `Workshop`."""
-        adapter, short = read_adapter(path or config.adapter)
+        path = path or config.adapter
+        seen = mark(path)
+        adapter, short = read_adapter(path)
         check_encoder(adapter, self._encoder)
         captioner = _captioner_of(config, adapter)
         listener = _listener(self._encoder, captioner, self._deadline)
         check_captioner(adapter, listener.captioner)
         meta = _meta(adapter, captioner, short, config)
-        return Served(Recogniser(listener, adapter), meta, adapter.thresholds, path or config.adapter)
+        return Served(Recogniser(listener, adapter), meta, adapter.thresholds, path, seen)
 
     def check_sources(self, config: Config, names: Sequence[str]) -> None:
         """See `Workshop`."""

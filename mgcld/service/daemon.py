@@ -144,7 +144,7 @@ class Daemon:
     def _loop(self) -> None:
         while not self._stopping:
             statuses = self._roster.statuses()
-            ended = all(status.state in FINAL for status in statuses)
+            ended = _all_ended(statuses)
             worked = self._engine.turn(TURN_SECONDS)
             self._turned = time.monotonic()
             self._notifier.watchdog()
@@ -154,8 +154,8 @@ class Daemon:
                 raise PublishError(f"publishing broke down: {self._publisher.failed}", help="see the log above")
             if self._turned >= self._health_at:
                 self._tell_health()
-            if ended and not worked and not len(self._engine.inbox):
-                return
+            if ended and not worked and not len(self._engine.inbox) and _all_ended(self._roster.statuses()):
+                return  # an order may have brought another source meanwhile
 
     def _tell_health(self) -> None:
         """Of every source and of the node, to subscribers and to the service manager."""
@@ -194,6 +194,10 @@ class Daemon:
         if failed:
             names = ", ".join(status.source for status in failed)
             raise SourceError(f"failed: {names} ({failed[0].reason})", help=failed[0].hint or "see the log above")
+
+
+def _all_ended(statuses: Sequence[SourceStatus]) -> bool:
+    return all(status.state in FINAL for status in statuses)
 
 
 def summary(node: NodeStatus) -> str:

@@ -60,7 +60,7 @@ class Manager:
         self._on_config = on_config
         self._desk = Desk()
         self._errands = Errands("manager")
-        self._following = Following(config.adapter)
+        self._following = Following(config.adapter, engine.served.mark)
         self._hung_up = False
         self._removed: set[str] = set()  # sources that are silent now, of which windows may still wait
 
@@ -223,17 +223,17 @@ class Manager:
             self._roster.exchange([*config.sources], partial(self._workshop.capture, config), kept)
             self._removed.difference_update(config.sources)
         if "adapter" in found.fields:
-            self._following = Following(config.adapter)
+            self._following = Following(config.adapter, served.mark)
         if not {"overload", "hop_seconds", "caption_seconds"}.isdisjoint(found.fields):
             self.overload.release()
             self.overload = self._workshop.overload(config, self._engine.pace)
         self._take_over(config, served)
+        self._on_config(config)
 
     def _take_over(self, config: Config, served: Served) -> None:
         before = self._engine.served.meta
         rules = self._workshop.rules(config, served)
         self._config = config
-        self._on_config(config)
         self._engine.use(served)
         self._engine.decider.pace(
             longest_hop_seconds=config.longest_hop_seconds, update_seconds=config.events.update_seconds

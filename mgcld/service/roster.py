@@ -161,14 +161,21 @@ class Roster:
     def _enter(self, name: str) -> None:
         try:
             capture = self._build(name, self._epochs.get(name, -1))
+            capture.start()
         except MgcldError as error:
             logger.error("%s: cannot be heard: %s", name, error)
-            failed = SourceStatus(name, "failed", time.time_ns(), reason="unknown", hint=f"{error}; {error.help}")
-            with self._lock:
-                self._without[name] = failed
-            self._on_status(failed)
+            self._fail(name, f"{error}; {error.help}")
+            return
+        except Exception as error:  # whatever is wrong with one must not end the loop, and with it all the others
+            logger.exception("%s: cannot be heard", name)
+            self._fail(name, f"{type(error).__name__}: see the log")
             return
         with self._lock:
             self._captures[name] = capture
             del self._without[name]
-        capture.start()
+
+    def _fail(self, name: str, hint: str) -> None:
+        failed = SourceStatus(name, "failed", time.time_ns(), reason="unknown", hint=hint)
+        with self._lock:
+            self._without[name] = failed
+        self._on_status(failed)

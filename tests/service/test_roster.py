@@ -210,6 +210,21 @@ def test_one_that_cannot_be_made_has_failed_and_the_others_are_heard(
     assert roster.absence("three") == "source_lost"
 
 
+def test_one_that_breaks_when_it_is_made_has_failed_and_the_loop_goes_on(
+    roster: Roster, build: Callable[..., Capture], caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(name: str, last_epoch: int) -> Capture:
+        raise OSError("no such device")
+
+    roster.pause("one")
+    roster.exchange(["one", "two"], broken, kept={"one", "two"})
+    until(lambda: roster.turn() or not roster._leaving)
+    roster.resume("one")
+    until(lambda: states(roster)["one"] == "failed")
+    assert "no such device" in caplog.text
+    assert states(roster)["two"] != "failed"
+
+
 def test_a_spooled_source_that_comes_back_goes_on_behind_the_windows_that_went_out(tmp_path: Path) -> None:
     """It did not: what waited in the inbox when it was paused went out, and then once more from the spool."""
     inbox = Inbox(20)
