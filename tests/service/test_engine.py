@@ -181,3 +181,19 @@ def test_of_a_source_that_is_gone_nothing_is_kept(bus: Publisher) -> None:
     assert "room" not in memory._last
     assert not engine.decider._places
     assert "room" not in deadline._turns
+
+
+class BrokenCaptioner(SlowCaptioner):
+    """Has no words."""
+
+    def caption(self, windows: Sequence[Window], features: AudioFeatures) -> list[str]:
+        raise ConnectionError(f"no words for {len(windows)} windows of {len(features.coarse)}")
+
+
+def test_another_captioner_is_tried_out_before_it_serves(bus: Publisher) -> None:
+    """A reload brought it in untried, and the first window after that ended the loop."""
+    engine = made(Outlet(wire.Stamper("attic"), bus, {}), None)
+    encoder = MiniEncoder("cpu")
+    recogniser = Recogniser(Listener(encoder, BrokenCaptioner()), trained(encoder))
+    with pytest.raises(ConnectionError):
+        engine.try_out(replace(engine.served, recogniser=recogniser))
