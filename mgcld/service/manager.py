@@ -146,8 +146,12 @@ class Manager:
 
     def _reload(self) -> Answer:
         plan = plan_reload(self._workshop, self._engine, self._config)
-        with exchanged_sinks(self._outlet, self._workshop.sink, self._config, plan.config, plan.found.sinks):
-            self._loop(lambda: self._apply(plan))
+        try:
+            with exchanged_sinks(self._outlet, self._workshop.sink, self._config, plan.config, plan.found.sinks):
+                self._loop(lambda: self._apply(plan))
+        finally:
+            if plan.found.sinks:  # one that was built now, or built back, has not heard it
+                self._outlet.send(wire.meta(self._engine.served.meta))
         logger.info("reload: %s", plan.summary)
         return plan.told
 
