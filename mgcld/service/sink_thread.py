@@ -71,6 +71,11 @@ class SinkThread:
             self._stopping = True
             self._changed.notify()
 
+    @property
+    def finished(self) -> bool:
+        """The sink is closed."""
+        return not self._thread.is_alive()
+
     def join(self, timeout: float) -> None:
         """Wait for the end; a sink that hangs is left behind."""
         self._thread.join(timeout)
