@@ -29,6 +29,8 @@ TURN_SECONDS = 0.25
 HEALTH_SECONDS = 5.0
 FAREWELL_SECONDS = 1.5
 """How long the sources are waited for at the end; neither their threads nor their processes outlive this one."""
+ORDER_SECONDS = 5.0
+"""An order in progress is waited for so long: an adapter takes no second, only another captioner may take longer."""
 STUCK_SECONDS = 20.0
 """A loop that has not turned for so long hangs: its longest turn takes a quarter of that."""
 MOST_NAMED = 5
@@ -187,6 +189,7 @@ class Daemon:
         self._engine.tell(self._engine.decider.close())
         self._outlet.close(timeout=1.0)
         self._publisher.close(timeout=0.5)
+        self.manager.join(ORDER_SECONDS)
         logger.info("mgcld: stopped")
 
     def _raise_failures(self) -> None:

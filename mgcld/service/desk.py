@@ -76,7 +76,13 @@ class Errands(Desk):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        threading.Thread(target=self._run, name=name, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def join(self, timeout: float) -> bool:
+        """After `close`: let it finish what it does, for at most so many seconds; whether it has."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while not self.closed:

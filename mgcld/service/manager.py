@@ -120,6 +120,14 @@ class Manager:
         self._desk.close()
         self._errands.close()
 
+    def join(self, timeout: float) -> None:
+        """After `close`: let what is being made ready come to an end.
+
+        A thread that is in the midst of a model's library when the interpreter ends takes the process along (SIGABRT).
+        """
+        if not self._errands.join(timeout):
+            logger.warning("mgcld: what an order has begun is left behind")
+
     def _order(self, what: str, work: Callable[[], Answer], then: Callable[[], None] = lambda: None) -> None:
         """One that nobody waits for: how it went goes into the log."""
 
