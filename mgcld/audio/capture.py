@@ -270,7 +270,8 @@ class Capture:
                 self._log.say(logging.WARNING, "this machine's clock was set: the times of its windows step with it")
             ready = window if window.ready_ns else replace(window, ready_ns=time.monotonic_ns())
             wait = self._drain is not None or not self._source.live
-            self._inbox.put(ready, wait=wait, stop=self._stop, late_seconds=self._late_seconds)
+            if not self._inbox.put(ready, wait=wait, stop=self._stop, late_seconds=self._late_seconds):
+                return  # nor any behind it: a spool would take this one for heard
 
 
 def windows_of(

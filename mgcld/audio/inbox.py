@@ -76,8 +76,10 @@ class Inbox:
         self._traffic = Traffic()
         self._waits_for: dict[str, Callable[[Window], None]] = {}
 
-    def put(self, window: Window, *, wait: bool, stop: threading.Event, late_seconds: float = math.inf) -> None:
+    def put(self, window: Window, *, wait: bool, stop: threading.Event, late_seconds: float = math.inf) -> bool:
         """Add a window; when full, wait until there is room or `stop` is set, or else drop the oldest that may be.
+
+        False where it is left to whoever brought it: there was no room, and it stops.
 
         One that is taken `late_seconds` or more after it was ready says so. One that cannot wait may be passed over.
         """
@@ -86,17 +88,18 @@ class Inbox:
                 self._count(arrived=1)
                 if not self._stride.chooses(window.source):
                     self._pass_over(window)
-                    return
+                    return True
                 window = self._after_passed(window)
             while self._full(patient=wait):
                 if not wait:
                     self._drop_oldest()
                 elif stop.is_set():
-                    return
+                    return False
                 else:
                     self._changed.wait(STOP_SECONDS)
             self._waiting.append(_Waiting(window, wait, late_seconds))
             self._changed.notify_all()
+            return True
 
     def take(self, most: int, timeout: float) -> list[Window]:
         """Everything that waits, oldest first, up to `most`; nothing if none came within `timeout` seconds."""
