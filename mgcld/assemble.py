@@ -3,10 +3,11 @@
 import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from mgcld import registry
 from mgcld.audio.capture import Capture
@@ -34,6 +35,7 @@ from mgcld.service.controller import Controller
 from mgcld.service.daemon import Beside, Daemon
 from mgcld.service.engine import Engine
 from mgcld.service.event_rules import build_rules, check_classes, unknown_classes
+from mgcld.service.following import mark
 from mgcld.service.guard import Guard
 from mgcld.service.http import HttpServer
 from mgcld.service.http_bind import http_address
@@ -56,6 +58,8 @@ logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 5.0
 """Of a new adapter."""
+METRICS = "http metrics"
+"""No sink of a configuration can be called so."""
 ANSWER_SECONDS = 2.0
 """A running mgcld says at once what it is."""
 
@@ -82,7 +86,7 @@ def build_daemon(
     inbox = Inbox(config.inbox_windows)
     stamper = Stamper(config.node)
     metrics = Metrics()
-    outlet = Outlet(stamper, publisher, {**views, **({"metrics": metrics} if config.http is not None else {})})
+    outlet = Outlet(stamper, publisher, {**views, **({METRICS: metrics} if config.http is not None else {})})
     workshop = DaemonsWorkshop(read, config, inbox, outlet)
     served = workshop.served(config)
     check_classes(config.events, served.meta.classes)
@@ -165,18 +169,31 @@ class DaemonsWorkshop:
         self._inbox = inbox
         self._outlet = outlet
         self._deadline = Deadline(config.caption_seconds)
+        self._captioners: WeakValueDictionary[tuple[str, Path], Captioner] = WeakValueDictionary()
         self._window_seconds = load_adapter(config.adapter).provenance.window_seconds
         self._encoder = build_encoder(config.encoder)  # what is wrong with the adapter was told before that
 
     def served(self, config: Config, path: Path | None = None) -> Served:
         """See `Workshop`."""
-        adapter, short = read_adapter(path or config.adapter)
+        path = path or config.adapter
+        seen = mark(path)
+        adapter, short = read_adapter(path)
         check_encoder(adapter, self._encoder)
-        captioner = _captioner_of(config, adapter)
-        listener = _listener(self._encoder, captioner, self._deadline)
+        part = _captioner_of(config, adapter)
+        listener = Listener(self._encoder, self._captioner(part), self._deadline)
         check_captioner(adapter, listener.captioner)
-        meta = _meta(adapter, captioner, short, config)
-        return Served(Recogniser(listener, adapter), meta, adapter.thresholds, path or config.adapter)
+        meta = _meta(adapter, part, short, config)
+        return Served(Recogniser(listener, adapter), meta, adapter.thresholds, path, seen)
+
+    def _captioner(self, part: Part) -> Captioner:
+        """The one that is in service already, where it is the same: it may be another gigabyte, and take a minute."""
+        key = part.named, part.base
+        captioner = self._captioners.get(key)
+        if captioner is None:
+            captioner = _speaker(self._encoder, part)
+            with suppress(TypeError):  # of a class of which nobody can tell whether it is still in use
+                self._captioners[key] = captioner
+        return captioner
 
     def check_sources(self, config: Config, names: Sequence[str]) -> None:
         """See `Workshop`."""
@@ -452,9 +469,13 @@ def _beside() -> str | None:
 
 
 def _listener(encoder: Encoder, captioner: Part, deadline: Deadline | None = None) -> Listener:
+    return Listener(encoder, _speaker(encoder, captioner), deadline)
+
+
+def _speaker(encoder: Encoder, captioner: Part) -> Captioner:
     constructor, options = _captioner(captioner)
     speaker: Captioner = constructor(encoder=encoder, **options)
-    return Listener(encoder, speaker, deadline)
+    return speaker
 
 
 def _fitting(encoder: Encoder, captioner: Part | None) -> tuple[Listener, str]:

@@ -1,5 +1,6 @@
 """Parts put together: the captioner of the training is the captioner of the serving, with its options."""
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from mgcld_plugins.explainers.template import TemplateExplainer
 from mgcld.assemble import build_daemon, build_recogniser, build_source, build_trainer, usual_explainer
 from mgcld.audio.spool import Spool
 from mgcld.audio.windows import made_window
-from mgcld.config import Part, load_config, named_part
+from mgcld.config import Config, Part, load_config, named_part
 from mgcld.demo.sounds import synthesise
 from mgcld.errors import CheckpointError, ConfigError
 from mgcld.model.checkpoint import load_adapter, save_adapter
@@ -213,3 +214,30 @@ def test_without_a_spool_nothing_is_kept(spooled: Any, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError):
         build_daemon(spooled("null"), views={})
     assert not list(tmp_path.rglob("cursor"))
+
+
+def test_a_sink_of_any_name_is_another_than_the_daemon_s_own(demo: Path, tmp_path: Path) -> None:
+    """One that was called `metrics` stood beside the one that HTTP asks, and took it along when it was removed."""
+    options = {
+        "adapter": str(demo / "adapter.safetensors"),
+        "sources": {"room": str(demo / "soundscape.flac")},
+        "http": {},
+        "sinks": {"metrics": {"type": "jsonl", "path": str(tmp_path / "log.jsonl")}},
+    }
+    (tmp_path / "mgcld.yaml").write_text(json.dumps(options))
+    daemon = build_daemon(lambda: load_config(tmp_path / "mgcld.yaml", {}), views={})
+    assert sorted(status.name for status in daemon.snapshot().sinks) == ["http metrics", "metrics"]
+    daemon._outlet.close()
+
+
+def test_another_adapter_is_heard_with_the_captioner_that_is_there(demo: Path, tmp_path: Path) -> None:
+    """Each swap built another: a generative one would be twice in memory."""
+    options = {"adapter": str(demo / "adapter.safetensors"), "sources": {"room": str(demo / "soundscape.flac")}}
+    config = Config.model_validate(options)
+    daemon = build_daemon(lambda: config, views={})
+    workshop = daemon.manager._workshop
+    serving, tags = daemon._engine.served, {"captioner": named_part("tags?most=1")}
+    again, other = workshop.served(config), workshop.served(config.model_copy(update=tags))
+    captioners = [served.recogniser._listener.captioner for served in (serving, again, other)]
+    assert captioners[0] is captioners[1]
+    assert captioners[0] is not captioners[2]

@@ -28,6 +28,8 @@ PROOF_SECONDS = 30.0
 """After so much sound, in no less time, in one opening the source has proved itself: the back-off starts anew."""
 STEP_SECONDS = 1.0
 """While it waits to open a source again the thread looks up so often."""
+LINGER_SECONDS = 0.05
+"""A spool that is left for another capture looks so often whether its windows have gone out."""
 LINES, LINES_SECONDS = 4, 900.0
 """A source that comes and goes writes at most so many lines of its losses into the log in so many seconds."""
 
@@ -91,6 +93,7 @@ class Capture:
         self._said_lost = True
         self._late_seconds = max(LATE_WINDOWS * window_seconds, LATE_SECONDS) if source.live else math.inf
         self._stop = threading.Event()
+        self._at_once = threading.Event()
         self._drain = None if spool is None else self._drained(spool, exact(hop_seconds, sample_rate))
         self._epoch = max(last_epoch, self._drain.last_epoch if self._drain is not None else -1)
         self._threads = [threading.Thread(target=self._run, args=[self._live], name=f"capture-{name}", daemon=True)]
@@ -116,6 +119,19 @@ class Capture:
     def stop(self) -> None:
         """Ask the threads to end; returns at once."""
         self._stop.set()
+        self._at_once.set()
+
+    def leave(self) -> None:
+        """Ask the threads to end, for another capture of this name; returns at once.
+
+        Windows that wait in the inbox are still heard: a spool is let go only when it has noted that they were.
+        """
+        self._stop.set()
+
+    @property
+    def keeps_spool(self) -> bool:
+        """No other can have its spool yet."""
+        return self._drain is not None and self._threads[-1].is_alive()
 
     def join(self, timeout: float) -> bool:
         """Wait for the threads, at most `timeout` seconds; True when they have ended (or never started)."""
@@ -134,9 +150,14 @@ class Capture:
             flush=lambda: self._pipeline.flush(partial=False),
             send=self._send,
             stop=self._stop,
+            linger=self._linger,
         )
         self._inbox.call(self._name, drain.sent)
         return drain
+
+    def _linger(self) -> None:
+        while self._inbox.holds(self._name) and not self._at_once.wait(LINGER_SECONDS):
+            pass
 
     def _spooled(self) -> tuple[float, float]:
         assert self._drain is not None
@@ -249,7 +270,8 @@ class Capture:
                 self._log.say(logging.WARNING, "this machine's clock was set: the times of its windows step with it")
             ready = window if window.ready_ns else replace(window, ready_ns=time.monotonic_ns())
             wait = self._drain is not None or not self._source.live
-            self._inbox.put(ready, wait=wait, stop=self._stop, late_seconds=self._late_seconds)
+            if not self._inbox.put(ready, wait=wait, stop=self._stop, late_seconds=self._late_seconds):
+                return  # nor any behind it: a spool would take this one for heard
 
 
 def windows_of(

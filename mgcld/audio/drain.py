@@ -59,16 +59,19 @@ class Drain:
         flush: Callable[[], list[Window]],
         send: Callable[[list[Window]], None],
         stop: threading.Event,
+        linger: Callable[[], None] = lambda: None,
     ) -> None:
         """The spool is the drain's, which closes it; `hop_samples` at the rate of the windows.
 
-        cut, flush: make windows. send: puts them into the inbox, and waits for room.
+        cut, flush: make windows. send: puts them into the inbox, and waits for room. linger: waits, at the end, until
+        they have gone out: the next drain of this spool begins behind them.
         """
         self._name = name
         self._spool = spool
         self._hop = hop_samples
         self._cut, self._flush, self._send = cut, flush, send
         self._stop = stop
+        self._linger = linger
         self._own = spool.end  # what lies before is an earlier process's
         self._note = Note.of(spool.note)
         began = self._note.epoch >= 0 or spool.begin != Amount()  # something has gone out, or was lost
@@ -99,6 +102,7 @@ class Drain:
                 record = self._spool.read(TICK_SECONDS)
                 if record is not None:
                     self._work(record)
+            self._linger()
         finally:
             self._spool.close()
 

@@ -67,6 +67,7 @@ class Inbox:
         self.capacity = capacity
         """At most so many windows of live sources wait, and as many of others."""
         self._waiting: deque[_Waiting] = deque()
+        self._taken: Counter[str] = Counter()  # and not `done`
         self._changed = threading.Condition()
         self._dropped: Counter[str] = Counter()
         self._unsaid: defaultdict[str, _Unsaid] = defaultdict(_Unsaid)  # of drops that no window has told of yet
@@ -75,8 +76,10 @@ class Inbox:
         self._traffic = Traffic()
         self._waits_for: dict[str, Callable[[Window], None]] = {}
 
-    def put(self, window: Window, *, wait: bool, stop: threading.Event, late_seconds: float = math.inf) -> None:
+    def put(self, window: Window, *, wait: bool, stop: threading.Event, late_seconds: float = math.inf) -> bool:
         """Add a window; when full, wait until there is room or `stop` is set, or else drop the oldest that may be.
+
+        False where it is left to whoever brought it: there was no room, and it stops.
 
         One that is taken `late_seconds` or more after it was ready says so. One that cannot wait may be passed over.
         """
@@ -85,17 +88,18 @@ class Inbox:
                 self._count(arrived=1)
                 if not self._stride.chooses(window.source):
                     self._pass_over(window)
-                    return
+                    return True
                 window = self._after_passed(window)
             while self._full(patient=wait):
                 if not wait:
                     self._drop_oldest()
                 elif stop.is_set():
-                    return
+                    return False
                 else:
                     self._changed.wait(STOP_SECONDS)
             self._waiting.append(_Waiting(window, wait, late_seconds))
             self._changed.notify_all()
+            return True
 
     def take(self, most: int, timeout: float) -> list[Window]:
         """Everything that waits, oldest first, up to `most`; nothing if none came within `timeout` seconds."""
@@ -107,6 +111,7 @@ class Inbox:
                     return []
                 self._changed.wait(left)
             taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+            self._taken.update(waiting.window.source for waiting in taken)
             self._changed.notify_all()
             return [self._told(waiting) for waiting in taken]
 
@@ -119,6 +124,8 @@ class Inbox:
         for window in windows:
             if window.source in self._waits_for:
                 self._waits_for[window.source](window)
+        with self._changed:  # only now: whoever waits for these to go out finds it noted
+            self._taken -= Counter(window.source for window in windows)
 
     def refuse(self, window: Window) -> None:
         """One that was taken cannot be heard: it counts as dropped, and the next one tells."""
@@ -158,11 +165,19 @@ class Inbox:
     def waits_for(self, source: str) -> bool:
         """Whether a window of that source is still to be taken."""
         with self._changed:
-            return any(waiting.window.source == source for waiting in self._waiting)
+            return self._waits(source)
+
+    def holds(self, source: str) -> bool:
+        """Whether a window of that source is still to be taken, or was taken and has not gone out."""
+        with self._changed:
+            return source in self._taken or self._waits(source)
 
     def __len__(self) -> int:
         """Windows that wait."""
         return len(self._waiting)
+
+    def _waits(self, source: str) -> bool:
+        return any(waiting.window.source == source for waiting in self._waiting)
 
     def _full(self, *, patient: bool) -> bool:
         return sum(waiting.patient == patient for waiting in self._waiting) >= self.capacity

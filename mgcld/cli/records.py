@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 SUBJECT = re.compile(r"((?:[a-z-]+ ){0,2}(?:%s|[a-z-]+)): ")
 """How a message's format begins that has a subject: `%s: `, `sink %s: `, `publisher: `."""
 SUBJECT_CHARACTERS = 200
-OF_SOURCES = "mgcld.audio."
+OF_SOURCES = ("mgcld.audio.", "mgcld.service.roster")
 """In these modules, subjects are sources."""
 
 _plain = logging.Formatter()

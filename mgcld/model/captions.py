@@ -81,6 +81,10 @@ class Deadline:
             self._saved -= captions * self._each
         self._warm = self._warm or captions > 0
 
+    def forget(self, source: str) -> None:
+        """There is no such source any more."""
+        self._turns.pop(source, None)
+
     @property
     def _each(self) -> float:
         """Seconds that a caption takes, lately; unknown counts as all that there is."""
@@ -112,6 +116,10 @@ class Memory:
     def completed(self, windows: Sequence[Window], new: Mapping[int, Said]) -> list[Said]:
         """For each window, in the order of time, its own caption (`new`, by index), an older one, or none."""
         return [self._for(window, new.get(i)) for i, window in enumerate(windows)]
+
+    def forget(self, source: str) -> None:
+        """There is no such source any more."""
+        self._last.pop(source, None)
 
     def _for(self, window: Window, own: Said | None) -> Said:
         if own is not None:

@@ -38,6 +38,16 @@ class Listener:
         """Windows that got no caption of their own because there was no time, so far."""
         return self._deadline.skipped if self._deadline else 0
 
+    def caption(self, windows: Sequence[Window], audio: AudioFeatures) -> None:
+        """Have each window captioned, whatever time it takes: to try the captioner out."""
+        self._said(windows, audio)
+
+    def forget(self, source: str) -> None:
+        """There is no such source any more."""
+        self._memory.forget(source)
+        if self._deadline is not None:
+            self._deadline.forget(source)
+
     def _said(self, windows: Sequence[Window], audio: AudioFeatures) -> list[Said]:
         sentences = list(self.captioner.caption(windows, audio))
         spoken = [sentence for sentence in sentences if sentence is not None]

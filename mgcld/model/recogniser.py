@@ -37,6 +37,17 @@ class Recogniser:
         """One prediction a window; a silent window is unknown."""
         return self._adapter.predict(features, torch.tensor(["silent" in window.flags for window in windows]))
 
+    @torch.no_grad()
+    def try_out(self, features: Features, windows: Sequence[Window], *, before: "Recogniser") -> None:
+        """Judge what the one before has heard; caption it, too, where another captioner would do so from now on."""
+        if self._listener.captioner is not before._listener.captioner:
+            self._listener.caption(windows, features.audio)
+        self.judge(features, windows)
+
+    def forget(self, source: str) -> None:
+        """There is no such source any more."""
+        self._listener.forget(source)
+
     def __call__(self, windows: Sequence[Window]) -> list[Prediction]:
         """Both."""
         return self.judge(self.hear(windows), windows)

@@ -29,6 +29,8 @@ TURN_SECONDS = 0.25
 HEALTH_SECONDS = 5.0
 FAREWELL_SECONDS = 1.5
 """How long the sources are waited for at the end; neither their threads nor their processes outlive this one."""
+ORDER_SECONDS = 5.0
+"""An order in progress is waited for so long: an adapter takes no second, only another captioner may take longer."""
 STUCK_SECONDS = 20.0
 """A loop that has not turned for so long hangs: its longest turn takes a quarter of that."""
 MOST_NAMED = 5
@@ -144,7 +146,7 @@ class Daemon:
     def _loop(self) -> None:
         while not self._stopping:
             statuses = self._roster.statuses()
-            ended = all(status.state in FINAL for status in statuses)
+            ended = _all_ended(statuses)
             worked = self._engine.turn(TURN_SECONDS)
             self._turned = time.monotonic()
             self._notifier.watchdog()
@@ -154,8 +156,8 @@ class Daemon:
                 raise PublishError(f"publishing broke down: {self._publisher.failed}", help="see the log above")
             if self._turned >= self._health_at:
                 self._tell_health()
-            if ended and not worked and not len(self._engine.inbox):
-                return
+            if ended and not worked and not len(self._engine.inbox) and _all_ended(self._roster.statuses()):
+                return  # an order may have brought another source meanwhile
 
     def _tell_health(self) -> None:
         """Of every source and of the node, to subscribers and to the service manager."""
@@ -187,6 +189,7 @@ class Daemon:
         self._engine.tell(self._engine.decider.close())
         self._outlet.close(timeout=1.0)
         self._publisher.close(timeout=0.5)
+        self.manager.join(ORDER_SECONDS)
         logger.info("mgcld: stopped")
 
     def _raise_failures(self) -> None:
@@ -194,6 +197,10 @@ class Daemon:
         if failed:
             names = ", ".join(status.source for status in failed)
             raise SourceError(f"failed: {names} ({failed[0].reason})", help=failed[0].hint or "see the log above")
+
+
+def _all_ended(statuses: Sequence[SourceStatus]) -> bool:
+    return all(status.state in FINAL for status in statuses)
 
 
 def summary(node: NodeStatus) -> str:

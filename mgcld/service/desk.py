@@ -1,5 +1,6 @@
 """Orders from other threads: what is quick is done by the loop between two batches, what takes long by a thread."""
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -58,8 +59,9 @@ class Desk:
         """Take no more orders, and refuse those that wait."""
         with self._lock:
             self._closed = True
-        for _ in range(self._orders.qsize()):
-            fulfil(self._orders.get_nowait().future, _refuse)
+        with contextlib.suppress(queue.Empty):  # whoever does the orders may take the last one before us
+            while True:
+                fulfil(self._orders.get_nowait().future, _refuse)
 
     @property
     def closed(self) -> bool:
@@ -74,7 +76,13 @@ class Errands(Desk):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        threading.Thread(target=self._run, name=name, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def join(self, timeout: float) -> bool:
+        """After `close`: let it finish what it does, for at most so many seconds; whether it has."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while not self.closed:

@@ -57,12 +57,12 @@ class Engine:
         self._noise = features, windows
 
     def try_out(self, served: Served) -> None:
-        """Have another model judge what the one in service has heard at its warm-up, in any thread.
+        """Have another model judge, and caption, what the one in service has heard at its warm-up, in any thread.
 
         Whatever it raises, it must not serve.
         """
         if self._noise is not None:
-            served.recogniser.judge(*self._noise)
+            served.recogniser.try_out(*self._noise, before=self.served.recogniser)
 
     def use(self, served: Served) -> None:
         """Judge by another model from the next window on. For the loop's thread, between two turns."""
@@ -107,6 +107,12 @@ class Engine:
         for event in events:
             self._outlet.send(wire.event(event))
         self.open_events = self.decider.open
+
+    def forget(self, source: str) -> None:
+        """A source is no more, and all its windows have gone out: nothing is kept of it."""
+        self.tell(self.decider.over(source, "removed"))
+        self.inbox.forget(source)
+        self.served.recogniser.forget(source)
 
     def acknowledge(self) -> None:
         """Tell the inbox what has gone out: a turn later, when the publisher has passed it on and a kill loses none."""

@@ -8,9 +8,10 @@ Mark = tuple[int, int, int]
 class Following:
     """Looks at a file; a rename into its place shows at once, also over a network file system."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seen: Mark | None) -> None:
+        """`seen`: the `mark` from before the file was read, so that one that comes while it is read is not missed."""
         self.path = path
-        self._seen = mark(path)
+        self._seen = seen
 
     def changed(self) -> bool:
         """True once for each file that has come into its place since we looked last; its absence is no change."""

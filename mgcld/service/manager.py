@@ -3,30 +3,29 @@
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mgcld.config import Config
 from mgcld.data import SourceStatus
-from mgcld.errors import ConfigError, ControlError, MgcldError, ModelError
+from mgcld.errors import ControlError, MgcldError
 from mgcld.service import wire
-from mgcld.service.changes import Changes, changes
+from mgcld.service.departures import Departures
 from mgcld.service.desk import Desk, Errands
 from mgcld.service.engine import Engine
 from mgcld.service.following import Following
 from mgcld.service.notify import Notifier
 from mgcld.service.outlet import Outlet
+from mgcld.service.plan import Plan, plan_reload, plan_swap
 from mgcld.service.roster import Roster
 from mgcld.service.served import Served, Workshop
+from mgcld.service.sink_change import exchanged_sinks
 
 logger = logging.getLogger(__name__)
 
 APPLY_SECONDS = 30.0
 """The loop comes by within its longest turn."""
-SINK_SECONDS = 20.0
-"""A sink may take so long to finish what waits for it, and another to be built in its place."""
 
 Answer = Mapping[str, Any]
 
@@ -61,9 +60,9 @@ class Manager:
         self._on_config = on_config
         self._desk = Desk()
         self._errands = Errands("manager")
-        self._following = Following(config.adapter)
+        self._following = Following(config.adapter, engine.served.mark)
         self._hung_up = False
-        self._leaving: set[str] = set()  # sources that are gone, of which windows may still wait
+        self._departures = Departures(engine, outlet, roster)
 
     # Orders, from any thread
 
@@ -108,8 +107,7 @@ class Manager:
         """Take over what is ready, and look at what may have changed."""
         while self._desk.turn():
             pass
-        self._roster.turn()
-        self._end_events()
+        self._departures.turn(self._config.hop_seconds)
         if self._hung_up:
             self._hung_up = False
             self._notifier.reloading()
@@ -121,6 +119,14 @@ class Manager:
         """Take no more orders."""
         self._desk.close()
         self._errands.close()
+
+    def join(self, timeout: float) -> None:
+        """After `close`: let what is being made ready come to an end.
+
+        A thread that is in the midst of a model's library when the interpreter ends takes the process along (SIGABRT).
+        """
+        if not self._errands.join(timeout):
+            logger.warning("mgcld: what an order has begun is left behind")
 
     def _order(self, what: str, work: Callable[[], Answer], then: Callable[[], None] = lambda: None) -> None:
         """One that nobody waits for: how it went goes into the log."""
@@ -139,93 +145,23 @@ class Manager:
             logger.error("%s: %s", what, error)
             then()
 
-    def _end_events(self) -> None:
-        """Of sources from which nothing more will come, once every window of theirs has been judged."""
-        for source in {event.source for event in self._engine.open_events}:
-            reason = self._roster.absence(source)
-            waits = self._engine.inbox.waits_for(source) or self._roster.behind(source, self._longest_seconds)
-            if reason is not None and not waits:
-                self._engine.tell(self._engine.decider.over(source, reason))
-
-    @property
-    def _longest_seconds(self) -> float:
-        """So much sound may be left of a source that ended, too short for another window."""
-        return self._engine.served.meta.window_seconds + self._config.hop_seconds
-
     # In the manager's thread, but for what is handed to the loop
 
     def _swap(self, path: Path | None) -> Answer:
-        served = self._tried(self._config, path)
-        self._workshop.rules(self._config, served)
-        for line in self._workshop.strange_rules(self._config, served):
-            logger.warning("adapter: %s; the rule waits for one that does", line)
+        served = plan_swap(self._workshop, self._engine, self._config, path)
         self._loop(lambda: self._take_over(self._config, served))
         return {"adapter": served.meta.adapter, "classes": [*served.meta.classes]}
 
-    def _tried(self, config: Config, path: Path | None = None) -> Served:
-        """A model that has judged something, and fits the windows that are cut."""
-        served = self._workshop.served(config, path)
-        lengths = served.meta.window_seconds, self._engine.served.meta.window_seconds
-        if lengths[0] != lengths[1]:
-            help = "restart mgcld to use it"
-            raise ModelError(f"{served.path}: its windows last {lengths[0]:g} s, not {lengths[1]:g} s", help=help)
-        try:
-            self._engine.try_out(served)
-        except Exception as error:
-            logger.exception("adapter: it does not judge")
-            help = "see the log; train it again"
-            raise ModelError(f"{served.path}: it does not judge: {type(error).__name__}", help=help) from error
-        return served
-
     def _reload(self) -> Answer:
-        config = self._workshop.config()
-        found = changes(self._config, config)
-        kept = {field: getattr(self._config, field) for field in found.restart_needed}
-        config = config.model_copy(update=kept)
-        self._workshop.check_sources(config, [name for name in found.sources if name in config.sources])
-        served = self._tried(config)
-        serves = self._engine.served
-        if not found.model and served.meta.adapter == serves.meta.adapter:
-            served = replace(serves, meta=served.meta)
-        strange = self._workshop.strange_rules(config, served)
-        if strange:
-            raise ConfigError("\n".join(strange), help=f"classes: {', '.join(map(repr, served.meta.classes))}")
-        self._workshop.rules(config, served)
-        self._exchange_sinks(config, found)
-        same = served.meta.adapter == serves.meta.adapter or "adapter" in found.named
-        adapter = [] if same else ["adapter"]
-        self._loop(lambda: self._apply(config, found, served))
-        told = {"changed": [*found.named, *adapter], "restart_needed": found.restart_needed}
-        logger.info("reload: %s", _summary(told))
-        return told
-
-    def _exchange_sinks(self, config: Config, found: Changes) -> None:
-        """Those that go on wait for the others; when one cannot be built, those exchanged before are built back."""
-        old = self._config
-        new = [name for name in found.sinks if name in config.sinks]
-        added: list[str] = []
-        exchanged: list[str] = []
+        plan = plan_reload(self._workshop, self._engine, self._config)
         try:
-            for name in new:
-                if name in old.sinks:
-                    self._exchange_sink(name, config, old)
-                    exchanged.append(name)
-                else:
-                    self._outlet.add(name, self._workshop.sink(config, name))
-                    added.append(name)
-        except BaseException:
-            for name in added:
-                self._outlet.remove(name)
-            for name in exchanged:
-                self._exchange_sink(name, old, old)
-            raise
-        for name in found.sinks:
-            if name not in config.sinks:
-                self._outlet.remove(name)
-
-    def _exchange_sink(self, name: str, config: Config, back: Config) -> None:
-        build, before = partial(self._workshop.sink, config, name), partial(self._workshop.sink, back, name)
-        self._outlet.exchange(name, build, before).result(SINK_SECONDS)
+            with exchanged_sinks(self._outlet, self._workshop.sink, self._config, plan.config, plan.found.sinks):
+                self._loop(lambda: self._apply(plan))
+        finally:
+            if plan.found.sinks:  # one that was built now, or built back, has not heard it
+                self._outlet.send(wire.meta(self._engine.served.meta))
+        logger.info("reload: %s", plan.summary)
+        return plan.told
 
     def _loop(self, work: Callable[[], None]) -> None:
         future = self._desk.ask(work)
@@ -238,25 +174,24 @@ class Manager:
 
     # In the loop's thread
 
-    def _apply(self, config: Config, found: Changes, served: Served) -> None:
+    def _apply(self, plan: Plan) -> None:
+        config, found = plan.config, plan.found
         if found.sources:
             kept = {name for name in self._config.sources if name not in found.sources}
-            gone = self._roster.exchange([*config.sources], partial(self._workshop.capture, config), kept)
-            for name in gone:
-                self._outlet.forget(name)
-                self._engine.inbox.forget(name)
+            self._roster.exchange([*config.sources], partial(self._workshop.capture, config), kept)
+            self._departures.returned(config.sources)
         if "adapter" in found.fields:
-            self._following = Following(config.adapter)
+            self._following = Following(config.adapter, plan.served.mark)
         if not {"overload", "hop_seconds", "caption_seconds"}.isdisjoint(found.fields):
             self.overload.release()
             self.overload = self._workshop.overload(config, self._engine.pace)
-        self._take_over(config, served)
+        self._take_over(config, plan.served)
+        self._on_config(config)
 
     def _take_over(self, config: Config, served: Served) -> None:
         before = self._engine.served.meta
         rules = self._workshop.rules(config, served)
         self._config = config
-        self._on_config(config)
         self._engine.use(served)
         self._engine.decider.pace(
             longest_hop_seconds=config.longest_hop_seconds, update_seconds=config.events.update_seconds
@@ -270,9 +205,3 @@ class Manager:
 
 def _state(status: SourceStatus) -> Answer:
     return {"source": status.source, "state": status.state}
-
-
-def _summary(told: Mapping[str, Any]) -> str:
-    changed = ", ".join(told["changed"]) or "nothing has changed"
-    needed = ", ".join(told["restart_needed"])
-    return f"{changed}; a restart is needed for {needed}" if needed else changed

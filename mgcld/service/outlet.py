@@ -24,6 +24,8 @@ class Outlet:
         self._lock = threading.Lock()
         self.sinks = [SinkThread(name, sink) for name, sink in sinks.items()]
         """Their `dropped` and `failures` count up."""
+        self._removed: list[SinkThread] = []  # and not finished
+        self._dropped = 0  # by those that were removed
 
     def send(self, message: Message) -> None:
         """Stamp and pass on, from any thread and without waiting.
@@ -52,6 +54,8 @@ class Outlet:
         with self._lock:
             leaving = [sink for sink in self.sinks if sink.name == name]
             self.sinks = [sink for sink in self.sinks if sink.name != name]
+            self._removed = [sink for sink in self._removed if not sink.finished] + leaving
+            self._dropped += sum(sink.dropped for sink in leaving)
         for sink in leaving:
             sink.stop()
 
@@ -70,7 +74,7 @@ class Outlet:
     @property
     def dropped(self) -> int:
         """Messages that the publisher or a sink was too slow for, so far."""
-        return self._publisher.dropped + sum(sink.dropped for sink in self.sinks)
+        return self._publisher.dropped + self._dropped + sum(sink.dropped for sink in self.sinks)
 
     def statuses(self) -> list[SinkStatus]:
         """How each sink is doing."""
@@ -81,5 +85,5 @@ class Outlet:
         deadline = time.monotonic() + timeout
         for sink in self.sinks:
             sink.stop()
-        for sink in self.sinks:
+        for sink in [*self.sinks, *self._removed]:
             sink.join(max(0.0, deadline - time.monotonic()))

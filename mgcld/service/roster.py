@@ -44,6 +44,7 @@ class Roster:
         self._captures = {name: build(name, -1) for name in names}
         self._without: dict[str, SourceStatus] = {}  # of sources that have no capture
         self._leaving: dict[str, _Leaving] = {}
+        self._removed: set[str] = set()
         self._epochs: dict[str, int] = {}
 
     def start(self) -> None:
@@ -97,14 +98,12 @@ class Roster:
             if self._status(source).state == "paused":
                 self._without[source] = SourceStatus(source, "connecting", since_ns=time.time_ns())
                 logger.info("%s: resumed", source)
-        self.turn()
-        with self._lock:
             return self._status(source)
 
-    def exchange(self, names: Sequence[str], build: Build, kept: Collection[str]) -> list[str]:
-        """Hear these from now on; those that are kept go on undisturbed. Says which are no more."""
+    def exchange(self, names: Sequence[str], build: Build, kept: Collection[str]) -> None:
+        """Hear these from the next `turn` on; those that are kept go on undisturbed."""
         with self._lock:
-            gone = [name for name in self._names if name not in names]
+            self._removed = self._removed.union(self._names).difference(names)
             for name in self._names:
                 if name not in kept:
                     self._leave(name)
@@ -115,19 +114,21 @@ class Roster:
                     self._without.setdefault(name, SourceStatus(name, "connecting", since_ns=time.time_ns()))
             self._without = {name: status for name, status in self._without.items() if name in names}
             self._names, self._build = list(names), build
-        self.turn()
-        return gone
 
-    def turn(self) -> None:
-        """Start those whose place has become free."""
+    def turn(self) -> set[str]:
+        """Start those whose place has become free. Says which were removed, and are silent now: each once."""
         now = time.monotonic()
         for name, leaving in [*self._leaving.items()]:
-            if leaving.capture.join(0) or now > leaving.until:
+            hangs = now > leaving.until and not leaving.capture.keeps_spool
+            if leaving.capture.join(0) or hangs:
                 self._epochs[name] = leaving.capture.last_epoch
                 del self._leaving[name]
         for name, status in [*self._without.items()]:
             if status.state == "connecting" and name not in self._leaving:
                 self._enter(name)
+        silent = self._removed.difference(self._leaving)
+        self._removed -= silent
+        return silent
 
     def stop(self) -> None:
         """Ask all to end."""
@@ -154,20 +155,27 @@ class Roster:
     def _leave(self, name: str) -> None:
         capture = self._captures.pop(name, None)
         if capture is not None:
-            capture.stop()
+            capture.leave()
             self._leaving[name] = _Leaving(capture, time.monotonic() + LEAVING_SECONDS)
 
     def _enter(self, name: str) -> None:
         try:
             capture = self._build(name, self._epochs.get(name, -1))
+            capture.start()
         except MgcldError as error:
             logger.error("%s: cannot be heard: %s", name, error)
-            failed = SourceStatus(name, "failed", time.time_ns(), reason="unknown", hint=f"{error}; {error.help}")
-            with self._lock:
-                self._without[name] = failed
-            self._on_status(failed)
+            self._fail(name, f"{error}; {error.help}")
+            return
+        except Exception as error:  # whatever is wrong with one must not end the loop, and with it all the others
+            logger.exception("%s: cannot be heard", name)
+            self._fail(name, f"{type(error).__name__}: see the log")
             return
         with self._lock:
             self._captures[name] = capture
             del self._without[name]
-        capture.start()
+
+    def _fail(self, name: str, hint: str) -> None:
+        failed = SourceStatus(name, "failed", time.time_ns(), reason="unknown", hint=hint)
+        with self._lock:
+            self._without[name] = failed
+        self._on_status(failed)

@@ -10,6 +10,7 @@ from mgcld.config import Config
 from mgcld.events.rules import Rules
 from mgcld.interfaces import Sink
 from mgcld.model.recogniser import Recogniser
+from mgcld.service.following import Mark
 from mgcld.service.overload import Overload
 from mgcld.service.pace import Pace
 from mgcld.service.wire import Meta
@@ -26,6 +27,8 @@ class Served:
     """In the order of the classes."""
     path: Path
     """The adapter's file."""
+    mark: Mark | None = None
+    """Which one it was (`mgcld.service.following`)."""
 
 
 class Workshop(Protocol):

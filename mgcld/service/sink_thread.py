@@ -63,8 +63,7 @@ class SinkThread:
     @property
     def status(self) -> SinkStatus:
         """How it is doing."""
-        facts: Mapping[str, Any] = self._sink.facts if isinstance(self._sink, Describing) else {}
-        return SinkStatus(self.name, len(self._queue), self.dropped, self.failures, facts)
+        return SinkStatus(self.name, len(self._queue), self.dropped, self.failures, self._facts())
 
     def stop(self) -> None:
         """End the thread once its queue is empty."""
@@ -72,12 +71,23 @@ class SinkThread:
             self._stopping = True
             self._changed.notify()
 
+    @property
+    def finished(self) -> bool:
+        """The sink is closed."""
+        return not self._thread.is_alive()
+
     def join(self, timeout: float) -> None:
         """Wait for the end; a sink that hangs is left behind."""
         self._thread.join(timeout)
         if self._thread.is_alive():
             lost = sum(isinstance(item, Message) for item in [*self._queue])
             logger.warning("sink %s: did not finish, %d messages are lost", self.name, lost)
+
+    def _facts(self) -> Mapping[str, Any]:
+        try:  # in another thread than the sink's, which may be closing it
+            return self._sink.facts if isinstance(self._sink, Describing) else {}
+        except Exception as error:
+            return {"reason": f"it cannot say how it is doing: {type(error).__name__}"}
 
     def _put(self, item: Message | Window, kind: type, most: int) -> None:
         with self._changed:
@@ -114,8 +124,14 @@ class SinkThread:
         try:
             self._sink = build()
         except Exception:
-            self._sink = before()
+            self._go_back(before)
             raise
+
+    def _go_back(self, before: Callable[[], Sink]) -> None:
+        try:
+            self._sink = before()
+        except Exception:
+            logger.exception("sink %s: it is closed, and cannot be built as it was before", self.name)
 
     def _close(self) -> None:
         try:

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from sounds import assert_same, block, cut, noise
 
 from mgcld.audio.capture import Capture, windows_of
 from mgcld.audio.inbox import Inbox
+from mgcld.audio.windows import made_window
 from mgcld.data import AudioBlock, SourceStatus, Window
 from mgcld.errors import ConfigError, SourceError
 
@@ -411,3 +413,27 @@ def test_the_log_never_ends_with_a_loss_that_is_over(caplog: pytest.LogCaptureFi
         time.sleep(0.1)
         lines = [record.getMessage() for record in caplog.records if record.name == "mgcld.audio.capture"]
     assert ["lost" if "it is ended" in line else "live" for line in lines] == ["live", "lost"] * 4 + ["live"]
+
+
+def test_a_window_that_found_no_room_at_the_end_lets_none_behind_it_pass() -> None:
+    """The one behind it would go out, and its spool would take both for heard."""
+
+    class Emptied(Inbox):
+        """Somebody takes a window just after there was no room."""
+
+        def __init__(self) -> None:
+            super().__init__(1)
+            self.placed: list[bool] = []
+
+        def put(self, window: Window, **how: Any) -> bool:
+            self.placed.append(super().put(window, **how))
+            self.take(1, 0)
+            return self.placed[-1]
+
+    inbox = Emptied()
+    windows = [replace(made_window("tape", np.ones(RATE, np.float32), RATE), first_sample=k * RATE) for k in range(2)]
+    capture = Capture("tape", Script(live=False), sample_rate=RATE, window_seconds=1.0, hop_seconds=1.0, inbox=inbox)
+    Inbox.put(inbox, windows[0], wait=True, stop=threading.Event())
+    capture.stop()
+    capture._send(windows)
+    assert inbox.placed == [False]

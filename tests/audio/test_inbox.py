@@ -214,3 +214,16 @@ def test_a_source_that_is_gone_leaves_no_counts() -> None:
     inbox.forget("a")
     assert inbox.dropped("a") == 0
     assert said(inbox.take(9, 0)) == [("a", 1, 0)]
+
+
+def test_it_holds_a_source_until_its_last_window_has_gone_out() -> None:
+    inbox = Inbox(10)
+    put(inbox, "a", 0, 1)
+    first = inbox.take(1, 0)
+    assert inbox.holds("a")
+    second = inbox.take(1, 0)
+    assert (inbox.waits_for("a"), inbox.holds("a"), inbox.holds("b")) == (False, True, False)
+    inbox.done(first)
+    assert inbox.holds("a")
+    inbox.done(second)
+    assert not inbox.holds("a")

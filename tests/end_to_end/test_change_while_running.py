@@ -123,6 +123,21 @@ def test_a_reload_adds_and_removes_sources_and_the_others_lose_no_window(house: 
     assert {(header["epoch"], header["dropped_windows"], header["gap_samples"]) for header in room} == {(0, 0, 0)}
 
 
+def test_a_sink_that_a_reload_brings_in_is_told_what_serves(house: House, daemon: Child) -> None:
+    """Home Assistant's sensors are made of it, and `meta` was sent only when it was another one."""
+    endpoint_of(daemon)
+    said(daemon, "ready")
+    log = house.folder / "log.jsonl"
+    house.write(sinks={"log": {"type": "jsonl", "path": str(log), "kinds": ["meta"]}})
+    daemon.process.send_signal(signal.SIGHUP)
+    said(daemon, "reload: sinks.log")
+    deadline = time.monotonic() + 30
+    while not (log.exists() and log.read_text().endswith("\n")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert json.loads(log.read_text().splitlines()[0])["body"]["sources"] == ["room"]
+
+
 def test_a_bad_file_changes_nothing_and_says_why(house: House, daemon: Child) -> None:
     with subscriber(endpoint_of(daemon), "mgcl/v1/") as ear:
         before = told(ear, is_prob("room"))[-1]["header"]

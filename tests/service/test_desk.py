@@ -62,6 +62,15 @@ def test_a_desk_that_closes_refuses_those_that_wait_and_those_that_come() -> Non
         desk.ask(lambda: 1)
 
 
+def test_a_desk_closes_while_the_last_orders_are_being_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It did not: it counted them, and then took so many."""
+    desk = Desk()
+    orders = [desk.ask(lambda: 1), desk.ask(lambda: 1)]
+    monkeypatch.setattr("mgcld.service.desk._refuse", desk.turn)  # another thread is as quick as that
+    desk.close()
+    assert all(order.done() for order in orders)
+
+
 def test_errands_are_done_one_after_the_other_in_a_thread_that_ends() -> None:
     before = threading.active_count()
     errands, order = Errands("errands"), []
@@ -76,7 +85,20 @@ def test_errands_are_done_one_after_the_other_in_a_thread_that_ends() -> None:
     assert len(threads) == 1
     assert threads != {threading.get_ident()}
     errands.close()
+    assert errands.join(20)
     deadline = time.monotonic() + 20
     while threading.active_count() > before:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_what_is_in_progress_at_the_end_is_waited_for_but_not_for_ever() -> None:
+    errands, may = Errands("errands"), threading.Event()
+    busy = errands.ask(lambda: may.wait(60))
+    while not busy.running():
+        time.sleep(0.01)
+    errands.close()
+    assert not errands.join(0.1)
+    may.set()
+    assert errands.join(20)
+    assert busy.result(0)

@@ -168,3 +168,32 @@ def test_batches_are_powers_of_two_and_nothing_waits_for_them(bus: Publisher) ->
         engine.inbox.put(window, wait=False, stop=threading.Event())
     assert [engine.turn(0.0) for _ in range(4)] == [4, 2, 1, 0]
     outlet.close()
+
+
+def test_of_a_source_that_is_gone_nothing_is_kept(bus: Publisher) -> None:
+    """Not the window that its last caption was written for, nor what the decider knew: sources come and go."""
+    deadline = Deadline(100 * SECONDS)
+    _, engine = probs(bus, deadline, 16_000, 2)
+    engine.acknowledge()
+    memory = engine.served.recogniser._listener._memory
+    assert "room" in memory._last
+    engine.forget("room")
+    assert "room" not in memory._last
+    assert not engine.decider._places
+    assert "room" not in deadline._turns
+
+
+class BrokenCaptioner(SlowCaptioner):
+    """Has no words."""
+
+    def caption(self, windows: Sequence[Window], features: AudioFeatures) -> list[str]:
+        raise ConnectionError(f"no words for {len(windows)} windows of {len(features.coarse)}")
+
+
+def test_another_captioner_is_tried_out_before_it_serves(bus: Publisher) -> None:
+    """A reload brought it in untried, and the first window after that ended the loop."""
+    engine = made(Outlet(wire.Stamper("attic"), bus, {}), None)
+    encoder = MiniEncoder("cpu")
+    recogniser = Recogniser(Listener(encoder, BrokenCaptioner()), trained(encoder))
+    with pytest.raises(ConnectionError):
+        engine.try_out(replace(engine.served, recogniser=recogniser))

@@ -327,4 +327,5 @@ def test_it_closes_at_once_lets_go_of_its_port_and_leaves_no_thread(
     until(lambda: set(threading.enumerate()) <= before)
     with socket.create_server(("127.0.0.1", port_of(server))):
         pass
-    assert [record.getMessage() for record in caplog.records] == [f"http: answers on http://{server.address}"]
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("mgcld.")]
+    assert ours == [f"http: answers on http://{server.address}"]  # another server's last answers may still be told

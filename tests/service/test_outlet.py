@@ -152,3 +152,21 @@ def test_an_idle_outlet_stops_at_once(bus: Publisher, caplog: pytest.LogCaptureF
     Outlet(wire.Stamper("attic"), bus, {"keeper": keeper}).close()
     assert keeper.closed
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_a_sink_that_was_removed_finishes_before_the_end_and_its_drops_still_count(
+    bus: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sink_thread, "QUEUE_MESSAGES", 3)
+    blocked = Blocked()
+    leaving = Outlet(wire.Stamper("attic"), bus, {"slow": blocked})
+    for number in range(10):
+        leaving.send(meta(number))
+    dropped = leaving.dropped
+    assert dropped >= 6
+    leaving.remove("slow")
+    assert leaving.dropped == dropped
+    threading.Timer(0.3, blocked.may.set).start()
+    leaving.close(20)
+    assert [message.body["number"] for message in blocked.taken][-3:] == [7, 8, 9]
+    assert blocked.closed

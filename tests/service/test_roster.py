@@ -4,12 +4,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mgcld.audio.capture import Capture
 from mgcld.audio.inbox import Inbox
+from mgcld.audio.spool import Spool
 from mgcld.data import AudioBlock, SourceStatus, Window
 from mgcld.errors import ConfigError
 from mgcld.service.roster import Roster
@@ -138,8 +140,12 @@ def test_an_exchange_leaves_what_is_kept_alone_to_the_sample(
     roster: Roster, inbox: Inbox, build: Callable[..., Capture]
 ) -> None:
     first = windows(inbox, "one", 2)
-    assert roster.exchange(["one", "three"], build, kept={"one"}) == ["two"]
+    roster.exchange(["one", "three"], build, kept={"one"})
     assert roster.absence("two") == "removed"
+    removed: set[str] = set()
+    until(lambda: removed.update(roster.turn()) or removed)
+    assert removed == {"two"}
+    assert not roster.turn()
     until(lambda: states(roster) == {"one": "live", "three": "live"})
     heard = [*first, *windows(inbox, "one", 6)]
     assert [window.first_sample for window in heard] == [500 * index for index in range(len(heard))]
@@ -154,6 +160,7 @@ def test_a_source_that_comes_back_counts_its_epochs_on(
     until(lambda: roster.turn() or not roster._leaving)
     inbox.take(10_000, 0.0)
     roster.exchange(["one", "two"], build, kept={"one"})
+    roster.turn()
     assert windows(inbox, "two", 1)[0].epoch == 1
 
 
@@ -201,3 +208,52 @@ def test_one_that_cannot_be_made_has_failed_and_the_others_are_heard(
     until(lambda: states(roster) == {"one": "live", "three": "failed"})
     assert "its spool cannot be written; choose another folder" in str(told[-1].hint)
     assert roster.absence("three") == "source_lost"
+
+
+def test_one_that_breaks_when_it_is_made_has_failed_and_the_loop_goes_on(
+    roster: Roster, build: Callable[..., Capture], caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(name: str, last_epoch: int) -> Capture:
+        raise OSError("no such device")
+
+    roster.pause("one")
+    roster.exchange(["one", "two"], broken, kept={"one", "two"})
+    until(lambda: roster.turn() or not roster._leaving)
+    roster.resume("one")
+    until(lambda: states(roster)["one"] == "failed")
+    assert "no such device" in caplog.text
+    assert states(roster)["two"] != "failed"
+
+
+def test_a_spooled_source_that_comes_back_goes_on_behind_the_windows_that_went_out(tmp_path: Path) -> None:
+    """It did not: what waited in the inbox when it was paused went out, and then once more from the spool."""
+    inbox = Inbox(20)
+
+    def build(name: str, last_epoch: int) -> Capture:
+        parts = {"sample_rate": RATE, "window_seconds": 0.5, "hop_seconds": 0.5, "inbox": inbox}
+        spool = Spool(tmp_path / name, max_bytes=10_000_000)
+        return Capture(name, Hum(), **parts, spool=spool, last_epoch=last_epoch)  # type: ignore[arg-type]
+
+    heard: list[Window] = []
+    batch: list[Window] = []
+
+    def turn() -> None:
+        inbox.done(batch)
+        batch[:] = inbox.take(4, 0.05)
+        heard.extend(batch)
+        roster.turn()
+
+    roster = Roster(["one"], build, lambda _: None)
+    roster.start()
+    until(lambda: len(inbox) > 10)
+    turn()
+    roster.pause("one")
+    turn()
+    roster.resume("one")
+    assert roster.absence("one") == "source_lost"
+    until(lambda: turn() or any(window.epoch == 1 for window in heard))
+    roster.stop()
+    roster.join(20)
+    places = [(window.epoch, window.first_sample) for window in heard if window.epoch == 0]
+    assert places == [(0, 500 * number) for number in range(len(places))]
+    assert len(places) > 10
