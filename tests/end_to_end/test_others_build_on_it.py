@@ -129,7 +129,7 @@ def test_a_sink_is_exchanged_while_the_others_go_on(served: Served, demo: Path) 
     (served.folder / "mgcld.yaml").write_text(options(demo, served.folder, sinks=sinks))
     assert served.ctl("reload") == {"changed": ["sinks.clips", "sinks.log"], "restart_needed": []}
     until(lambda: (served.folder / "other.jsonl").exists())
-    assert list(served.ctl("snapshot")["sinks"]) == ["metrics", "log"]
+    assert list(served.ctl("snapshot")["sinks"]) == ["http metrics", "log"]
 
 
 def test_orders_that_cannot_be_carried_out_have_the_exit_code_of_their_reason(served: Served) -> None:
