@@ -191,7 +191,8 @@ class Manager:
         if strange:
             raise ConfigError("\n".join(strange), help=f"classes: {', '.join(map(repr, served.meta.classes))}")
         self._workshop.rules(config, served)
-        self._exchange_sinks(config, found)
+        if found.sinks:
+            self._exchange_sinks(config, found)
         same = served.meta.adapter == serves.meta.adapter or "adapter" in found.named
         adapter = [] if same else ["adapter"]
         self._loop(lambda: self._apply(config, found, served))
@@ -219,6 +220,8 @@ class Manager:
             for name in exchanged:
                 self._exchange_sink(name, old, old)
             raise
+        finally:
+            self._outlet.send(wire.meta(self._engine.served.meta))  # a sink knows nothing of what was told before it
         for name in found.sinks:
             if name not in config.sinks:
                 self._outlet.remove(name)
