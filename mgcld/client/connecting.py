@@ -37,7 +37,7 @@ def connect(
     try:
         prefixes = _prefixes(several(kinds), None if sources is None else several(sources))
         _set_options(socket)
-        _encrypt(socket, server_key, key_file)
+        encrypt(socket, server_key, key_file)
         _reach(socket, endpoint)
         for prefix in prefixes:
             socket.subscribe(prefix)
@@ -84,8 +84,12 @@ def _prefixes_of(kind: str, sources: Sequence[str] | None) -> list[str]:
     return [f"{PREFIX}/{kind}/{quote(source, safe='')}/" for source in sources]
 
 
-def _encrypt(socket: "zmq.Socket[Any]", server_key: str | Path | None, key_file: str | Path | None) -> None:
-    """CURVE: whoever has the server's key hears what it says; without a file of our own we are anybody."""
+def encrypt(socket: "zmq.Socket[Any]", server_key: str | Path | None, key_file: str | Path | None) -> None:
+    """CURVE: whoever has the server's key can talk to it; without a file of our own we are anybody.
+
+    Raises:
+        ConfigError: a key makes no sense, or is not for us.
+    """
     if server_key is None:
         if key_file is not None:
             raise ConfigError("a key file without the server's key", help="give server_key, the daemon's public key")
