@@ -34,7 +34,8 @@ class Daemon:
 
     def meta(self, *classes: str, sources: Sequence[str] | None = None) -> Message:
         message = wire.meta(Meta(classes, [0.5] * len(classes), "mini", "tags", "abcdef", 5.0, 5.0))
-        body = message.body if sources is None else {**message.body, "sources": [*sources]}
+        body = {name: value for name, value in message.body.items() if name != "sources"}
+        body |= {} if sources is None else {"sources": [*sources]}
         return self._stamper.stamp(Message(message.kind, message.topic, message.header, body))
 
     def health(self, source: str = "mic", state: State = "live") -> Message:
