@@ -262,8 +262,34 @@ def test_it_goes_on_trying_holds_a_bounded_queue_and_never_conflates(way: Callab
     messages = way("tcp://127.0.0.1:1")
     socket = messages._socket
     assert (socket.reconnect_ivl, socket.reconnect_ivl_max, socket.rcvhwm) == (100, 10_000, 1000)
-    assert (socket.linger, socket.heartbeat_ivl, socket.conflate) == (0, 5000, 0)
+    assert (socket.linger, socket.tcp_keepalive, socket.conflate) == (0, 1, 0)
     messages.close()
+
+
+SLOW = """
+import itertools, sys, time
+from mgcld.client import subscribe
+messages = subscribe(sys.argv[1])
+print(next(messages).topic)
+time.sleep(8)
+print(sum(1 for _ in itertools.islice(messages, 900)))
+"""
+
+
+def test_a_slow_listener_outlives_the_daemon_and_has_what_waited(stamper: wire.Stamper, tmp_path: Path) -> None:
+    """Where libzmq has a heartbeat it would abort the listener."""
+    with Publisher(f"ipc://{tmp_path}/bus.ipc") as bus, Child(SLOW, bus.endpoint) as listener:
+        begun = False
+        while not (begun := begun or bool(listener.waiting())):
+            bus.publish(stamper.stamp(prob()))
+            time.sleep(0.01)
+        for _ in range(300):
+            for _ in range(20):
+                bus.publish(stamper.stamp(prob()))
+            time.sleep(0.005)
+        bus.close()
+        assert listener.line() == "900"
+        assert listener.wait() == 0
 
 
 def test_a_kind_that_is_none_is_a_named_error() -> None:

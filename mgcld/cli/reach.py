@@ -1,22 +1,20 @@
 """Which running mgcld is meant: the one at an address, or the only one on this machine."""
 
 import os
-import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import zmq
-import zmq.auth
 
 from mgcld.cli.line import printable
+from mgcld.client.connecting import encrypt
 from mgcld.errors import ConfigError, ControlError, MgcldError
 from mgcld.service import runtime
 from mgcld.service.controller import Controller
 
 FOUND_SECONDS = 2.0
 """Each of several is given so long to say who it is."""
-Z85_CHARACTERS = 40
-OTHERS = 0o077
 
 
 def reached(at: str | None, server_key: str | None, key_file: Path | None) -> Controller:
@@ -67,28 +65,4 @@ def _keys(server_key: str | None, key_file: Path | None) -> "Callable[[zmq.Socke
         return None
     if server_key is None or key_file is None:
         raise ConfigError("--server-key and --key-file belong together", help="`mgcld keys new` writes both kinds")
-    server = server_key.encode() if _is_key(server_key) else _certificate(Path(server_key))[0]
-    public, secret = _certificate(key_file)
-    if secret is None:
-        raise ConfigError(f"{key_file} holds no secret key", help="give the file that ends in .key_secret")
-    if stat.S_IMODE(key_file.stat().st_mode) & OTHERS:
-        raise ConfigError(f"{key_file} can be read by others", help=f"keep it to yourself: chmod 600 {key_file}")
-
-    def protect(socket: "zmq.Socket[bytes]") -> None:
-        try:
-            socket.curve_serverkey, socket.curve_publickey, socket.curve_secretkey = server, public, secret
-        except (zmq.ZMQError, ValueError) as error:
-            raise ConfigError("that is no key", help="a key has 40 characters, or give the path of its file") from error
-
-    return protect
-
-
-def _is_key(text: str) -> bool:
-    return len(text) == Z85_CHARACTERS and not Path(text).exists()
-
-
-def _certificate(path: Path) -> tuple[bytes, bytes | None]:
-    try:
-        return zmq.auth.load_certificate(path)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read as a key", help="`mgcld keys new` writes keys") from error
+    return partial(encrypt, server_key=server_key, key_file=key_file)

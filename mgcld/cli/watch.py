@@ -77,7 +77,10 @@ def _patiently(messages: Subscription, endpoint: str, source: str | None, notes:
 def advice(heard: set[str], silences: int, endpoint: str, source: str | None) -> str:
     """What to check after so many silent whiles in a row, when these kinds of messages had come before."""
     if silences == 1 and not heard:
-        return f"nothing is heard on {endpoint} yet: is mgcld running, with this as its publish.endpoint?"
+        return (
+            f"nothing is heard on {endpoint} yet: is mgcld running, with this as its publish.endpoint, and, where it "
+            "encrypts, are these its key and one that may listen?"
+        )
     if silences == 1 and heard == {"meta"} and source:
         return f"mgcld is there, but nothing comes from {source}: is one of its sources called so?"
     if silences == SILENCES and heard > {"meta"}:

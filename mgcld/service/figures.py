@@ -4,7 +4,7 @@ Names end in their unit, and in `_total` where they only go up. The level is in 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import get_args
+from typing import Any, get_args
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
@@ -134,14 +134,19 @@ def _sinks(sinks: Sequence[SinkStatus]) -> Iterator[Metric]:
     dropped, failed = (sink.dropped for sink in sinks), (sink.failures for sink in sinks)
     yield counter("sink_dropped", "Messages that it was too slow for.", names, rows(dropped))
     yield counter("sink_failures", "Messages that it broke over.", names, rows(failed))
-    for name, fact, text in (
-        ("sink_delivered", "delivered", "Messages that it brought where they belong."),
-        ("sink_delivery_failures", "failed", "Attempts to deliver that failed."),
-        ("sink_given_up", "dropped", "Messages that it gave up."),
+    for name, facts, text in (
+        ("sink_delivered", ["delivered"], "Messages that it brought where they belong."),
+        ("sink_delivery_failures", ["failed"], "Attempts to deliver that failed."),
+        ("sink_given_up", ["dropped", "refused"], "Messages that it gave up, or that were refused for good."),
     ):
-        yield counter(name, text, names, rows(sink.facts.get(fact) for sink in sinks))
+        yield counter(name, text, names, rows(_together(sink.facts, facts) for sink in sinks))
     waiting = (sink.facts.get("waiting") for sink in sinks)
     yield gauge("sink_outbox_messages", "Messages that wait in a queue of its own.", names, rows(waiting))
+
+
+def _together(facts: Mapping[str, Any], names: Sequence[str]) -> float | None:
+    numbers = [number for name in names if (number := _number(facts.get(name))) is not None]
+    return sum(numbers) if numbers else None
 
 
 def _number(value: object) -> float | None:

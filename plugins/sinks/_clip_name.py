@@ -5,13 +5,14 @@ ASCII letters, digits, `-`, `.`, `%` and `~`, few enough of them, and different 
 by their capitals alone do not meet on disks that know none: each clip's name holds the event's id.
 """
 
-import hashlib
 import re
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from mgcld.data import NANOSECONDS
+
+from ._names import cut
 
 MOST_CHARACTERS = 80
 """A longer name is cut, and ends in its hash."""
@@ -30,10 +31,7 @@ def as_file_name(name: str) -> str:
         encoded = f"%{ord(encoded[0]):02X}{encoded[1:]}"
     if encoded.endswith("."):
         encoded = f"{encoded[:-1]}%2E"
-    if len(encoded) <= MOST_CHARACTERS:
-        return encoded
-    start = re.sub(r"%.?$", "", encoded[: MOST_CHARACTERS - 17])
-    return f"{start}~{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:16]}"
+    return cut(encoded, name, MOST_CHARACTERS)
 
 
 def clip_path(source: str, name: str, id: str, start_ns: int, part: int) -> PurePosixPath:

@@ -72,8 +72,10 @@ class Shelf:
         if more > self._max_bytes:
             raise NoRoom("it is larger than max_megabytes")
         self._folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
-        if shutil.disk_usage(self._folder).free - more < self._min_free_bytes:
-            raise NoRoom(f"less than {self._min_free_bytes / 1e6:g} MB of the disk would be free")
+        left = shutil.disk_usage(self._folder).free - more
+        if left < max(0, self._min_free_bytes):
+            few = f"less than {self._min_free_bytes / 1e6:g} MB of the disk would be free"
+            raise NoRoom("the disk is full" if left < 0 else few)
         self._make_room(more)
         path = self._folder / place
         for folder in (path.parent.parent, path.parent):

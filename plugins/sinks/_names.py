@@ -1,4 +1,4 @@
-"""Names that people chose, classes above all, as a level of a topic and as a file's name.
+"""Names that people chose, classes above all, as a level of a topic, and for people's eyes.
 
 A class can be called `../../etc`, `a/+/#`, 4 KB of anything, or be written from right to left. What is left here are
 letters, digits, `_`, `-`, `.`, `~` and `%`, few enough of them, and different for different names.
@@ -15,16 +15,15 @@ MOST_CHARACTERS = 96
 def as_level(name: str) -> str:
     """One level of a topic: percent-encoded, never empty, at most `MOST_CHARACTERS` long."""
     encoded = quote(name, safe="", errors="surrogatepass") or "%"
-    if len(encoded) <= MOST_CHARACTERS:
+    return cut(encoded, name, MOST_CHARACTERS)
+
+
+def cut(encoded: str, name: str, most: int) -> str:
+    """The percent-encoded name, at most so many characters of it: a longer one ends in its hash."""
+    if len(encoded) <= most:
         return encoded
-    start = re.sub(r"%.?$", "", encoded[: MOST_CHARACTERS - 17])
+    start = re.sub(r"%.?$", "", encoded[: most - 17])
     return f"{start}~{short_hash(name)}"
-
-
-def as_file_name(name: str) -> str:
-    """A file's name: as `as_level`, and neither hidden nor `.` nor `..`, nor what looks like an option."""
-    level = as_level(name)
-    return f"%{ord(level[0]):02X}{level[1:]}" if level[0] in ".-~" else level
 
 
 def as_identifier(*names: str) -> str:

@@ -15,7 +15,7 @@ IDLE_SECONDS = 60.0
 DISK_SECONDS = 5.0
 """An outbox that cannot be written is tried again so often."""
 COMPLAIN_SECONDS = 60.0
-"""Another reason within one outage is logged at most so often."""
+"""Another reason within one outage is logged at most so often, and so is what is refused for good."""
 CLOSE_SECONDS = 0.3
 """At the end, an exchange that is under way may take so long."""
 
@@ -39,7 +39,7 @@ class Courier:
         self._secret = secret
         self._max_age_ns = round(max_age_seconds * 1e9)
         self._tries = 0  # that failed in a row
-        self._complain_at = 0.0
+        self._complain_at = self._refusal_at = 0.0
         self._stopping = threading.Event()
         self._fresh = threading.Event()
         self._thread = threading.Thread(target=self._run, name="webhook", daemon=True)
@@ -94,7 +94,14 @@ class Courier:
             self.delivered += 1
         else:
             self.refused += 1
-            logger.error("%s: %s: %s is dropped (%d so far)", self._to, found.reason, parcel.delivery, self.refused)
+            self._tell_refusal(parcel, found.reason)
+
+    def _tell_refusal(self, parcel: Parcel, reason: str) -> None:
+        """A server that refuses everything does not fill the log."""
+        now = time.monotonic()
+        if now >= self._refusal_at:
+            self._refusal_at = now + COMPLAIN_SECONDS
+            logger.error("%s: %s: %s is dropped (%d so far)", self._to, reason, parcel.delivery, self.refused)
 
     def _sent(self, parcel: Parcel) -> Answer | NoAnswer:
         headers = {"Idempotency-Key": parcel.delivery, "X-Mgcld-Delivery": parcel.delivery}

@@ -147,13 +147,13 @@ def test_keys_must_be_keys(tmp_path: Path) -> None:
     key, tcp = "k" * 40, ("--at", "tcp://127.0.0.1:1")
     assert refused("ctl", "status", "--server-key", key)[1].startswith("--server-key and --key-file are for tcp")
     assert "belong together" in refused("ctl", "status", *tcp, "--server-key", key)[1]
-    assert "cannot be read as a key" in refused("ctl", "status", *tcp, "--server-key", "x", "--key-file", secret)[1]
+    assert "no key file" in refused("ctl", "status", *tcp, "--server-key", "x.key", "--key-file", secret)[1]
     public = tmp_path / "mine.key"
     assert "holds no secret" in refused("ctl", "status", *tcp, "--server-key", key, "--key-file", public)[1]
     Path(secret).chmod(0o644)
     assert "read by others" in refused("ctl", "status", *tcp, "--server-key", key, "--key-file", secret)[1]
     Path(secret).chmod(0o600)
-    assert "no key" in refused("ctl", "status", *tcp, "--server-key", "\0" * 40, "--key-file", secret)[1]
+    assert "that is no key" in refused("ctl", "status", *tcp, "--server-key", "\0" * 40, "--key-file", secret)[1]
 
 
 def test_over_tcp_it_brings_its_keys(daemon: SmallDaemon, tmp_path: Path) -> None:

@@ -155,6 +155,7 @@ def test_it_says_what_was_missed_and_that_the_daemon_was_started_anew(bus: Publi
 
 
 def test_it_tells_a_stopped_daemon_from_one_that_never_was() -> None:
+    assert "one that may listen" in advice(set(), 1, "tcp://127.0.0.1:1", None)
     assert "has mgcld stopped?" in advice({"prob", "meta"}, SILENCES, "tcp://127.0.0.1:1", None)
     assert advice({"prob", "meta"}, 1, "tcp://127.0.0.1:1", None) == ""
     assert advice(set(), SILENCES, "tcp://127.0.0.1:1", None) == ""

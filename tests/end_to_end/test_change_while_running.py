@@ -98,6 +98,20 @@ def said(daemon: Child, text: str, seconds: float = 30.0) -> None:
         time.sleep(0.05)
 
 
+def lines_of(path: Path, wanted: str) -> list[Json]:
+    """Messages of that kind in the file of a `jsonl` sink."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [message for message in map(json.loads, lines) if kind(message) == wanted]
+
+
+def until(messages: Callable[[], list[Json]], count: int, seconds: float = 30.0) -> list[Json]:
+    deadline = time.monotonic() + seconds
+    while len(messages()) < count:
+        assert time.monotonic() < deadline, messages()
+        time.sleep(0.05)
+    return messages()
+
+
 @pytest.fixture
 def daemon(house: House) -> Iterator[Child]:
     house.write()
@@ -123,19 +137,15 @@ def test_a_reload_adds_and_removes_sources_and_the_others_lose_no_window(house: 
     assert {(header["epoch"], header["dropped_windows"], header["gap_samples"]) for header in room} == {(0, 0, 0)}
 
 
-def test_a_sink_that_a_reload_brings_in_is_told_what_serves(house: House, daemon: Child) -> None:
-    """Home Assistant's sensors are made of it, and `meta` was sent only when it was another one."""
+def test_a_sink_that_a_reload_adds_or_changes_is_told_what_the_numbers_mean(house: House, daemon: Child) -> None:
     endpoint_of(daemon)
-    said(daemon, "ready")
-    log = house.folder / "log.jsonl"
-    house.write(sinks={"log": {"type": "jsonl", "path": str(log), "kinds": ["meta"]}})
-    daemon.process.send_signal(signal.SIGHUP)
-    said(daemon, "reload: sinks.log")
-    deadline = time.monotonic() + 30
-    while not (log.exists() and log.read_text().endswith("\n")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    assert json.loads(log.read_text().splitlines()[0])["body"]["sources"] == ["room"]
+    told = house.folder / "told.jsonl"
+    for number, kinds in enumerate((["meta"], ["meta", "event"]), start=1):
+        house.write(sinks={"log": {"type": "jsonl", "path": str(told), "kinds": kinds}})
+        daemon.process.send_signal(signal.SIGHUP)
+        metas = until(lambda: lines_of(told, "meta"), number)
+        assert metas[-1]["body"]["sources"] == ["room"]
+    assert [meta["header"]["seq"] for meta in metas] == [1, 2]
 
 
 def test_a_bad_file_changes_nothing_and_says_why(house: House, daemon: Child) -> None:

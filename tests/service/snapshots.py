@@ -70,7 +70,7 @@ SNAPSHOT = Snapshot(
     events=(EVENT,),
     sinks=(
         SinkStatus("log", 0, 1, 2, {}),
-        SinkStatus("hook", 5, 0, 0, {"delivered": 7, "failed": 3, "dropped": 0, "waiting": 11, "url": "https://x/…"}),
+        SinkStatus("hook", 5, 0, 0, {"delivered": 7, "failed": 3, "dropped": 4, "refused": 2, "waiting": 11}),
     ),
     bus=BusStatus("tcp://127.0.0.1:5765", {"prob": 20, "health": 5}, 6, 8),
 )

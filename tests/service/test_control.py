@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 import zmq
+from children import Child
 from controlled import HISTORY, SmallDaemon
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,7 +31,7 @@ from mgcld.service.requests import (
     InternalError,
     Timeout,
 )
-from mgcld.service.router import MESSAGE_BYTES
+from mgcld.service.router import MESSAGE_BYTES, PEER_MESSAGES
 
 PATIENCE_MS = 20_000
 
@@ -513,3 +514,28 @@ def test_there_must_be_a_socket(tmp_path: Path) -> None:
         Controller(f"ipc://{tmp_path}/file")
     with pytest.raises(ControlError, match="cannot connect"):
         Controller("kitchen")
+
+
+BUSY = """
+import sys, time, zmq
+from mgcld.service.router import bound, made
+router = made(zmq.Context())
+print(bound(router, sys.argv[1]))
+time.sleep(8)
+count = 0
+while router.poll(1000):
+    router.recv_multipart()
+    count += 1
+print(count)
+"""
+
+
+def test_whoever_leaves_with_many_requests_unanswered_does_no_harm(endpoint: str) -> None:
+    """Where libzmq has a heartbeat it would abort the daemon."""
+    with Child(BUSY, endpoint) as daemon:
+        with connected(daemon.line()) as asking:
+            for _ in range(2000):
+                asking.send(b'{"do": "status"}')
+            time.sleep(1.0)
+        assert int(daemon.line()) > PEER_MESSAGES
+        assert daemon.wait() == 0

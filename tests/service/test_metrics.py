@@ -138,6 +138,7 @@ def test_what_a_snapshot_says_is_read_off_it() -> None:
         "mgcld_sink_queue_messages{sink=hook}": 5,
         "mgcld_sink_failures_total{sink=log}": 2,
         "mgcld_sink_delivered_total{sink=hook}": 7,
+        "mgcld_sink_given_up_total{sink=hook}": 6,
         "mgcld_sink_outbox_messages{sink=hook}": 11,
     }
     assert {name: page.get(name) for name in expected} == expected
@@ -147,6 +148,7 @@ def test_what_a_snapshot_says_is_read_off_it() -> None:
         "mgcld_gpu_memory_bytes",
         "mgcld_source_level_dbfs{source=garden}",
         "mgcld_sink_delivered_total{sink=log}",
+        "mgcld_sink_given_up_total{sink=log}",
     ):
         assert absent not in page
     gpu = replace(SNAPSHOT, status=replace(SNAPSHOT.status, gpu_bytes=5, keeping_up=False))

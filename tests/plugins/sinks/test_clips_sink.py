@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
@@ -502,6 +503,11 @@ def test_a_disk_that_is_almost_full_gets_no_clip_and_keeps_those_it_has(
     assert (taker.facts["delivered"], taker.facts["dropped"]) == (0, 3)
     assert caplog.text.count("of the disk would be free") == 1
     assert len(written(folder)) == 2
+
+
+def test_a_full_disk_is_called_so(folder: Path, event: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_clip_shelf.shutil, "disk_usage", lambda _: SimpleNamespace(free=100))
+    assert some_clips(folder, event, 1, min_free_megabytes=0.0).facts["reason"] == "the disk is full"
 
 
 FULL_DISK = """

@@ -219,6 +219,17 @@ def test_what_is_refused_for_good_is_dropped_counted_and_logged(
     assert "A-start-0 is dropped (1 so far)" in caplog.text
 
 
+def test_a_server_that_refuses_everything_does_not_fill_the_log(
+    tmp_path: Path, event: Events, caplog: pytest.LogCaptureFixture
+) -> None:
+    with hook(*[says(400)] * 5) as server, sink(server.url, tmp_path) as taker:
+        for id in "ABCDEF":
+            taker.take(event(id))
+        until(lambda: taker.facts["delivered"])
+        assert taker.facts["refused"] == 5
+    assert caplog.text.count("is dropped") == 1
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_nobody_is_followed_elsewhere(tmp_path: Path, event: Events, status: int) -> None:
     with hook() as elsewhere, hook(says(status, Location=elsewhere.url)) as server, sink(server.url, tmp_path) as taker:
