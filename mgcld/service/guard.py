@@ -156,7 +156,8 @@ class Guard:
                 user = self._admitted(domain, mechanism, credentials)
                 if user is None:
                     self._refuse(address.decode(errors="replace"), credentials)
-                status = (b"200", b"OK", user) if user is not None else (b"400", b"no", b"")
+                # 300 and not 400, after which libzmq's clients never try again: its key may be let in any time
+                status = (b"200", b"OK", user) if user is not None else (b"300", b"not now", b"")
                 self._zap.send_multipart([version, request, *status, b""], zmq.NOBLOCK)
 
     def _admitted(self, domain: bytes, mechanism: bytes, credentials: Sequence[bytes]) -> bytes | None:

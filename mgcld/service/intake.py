@@ -9,8 +9,8 @@ import threading
 
 from mgcld.service.guard import Guard
 
-LOOK_SECONDS = 0.05
-FADES = 0.95
+LOOK_SECONDS = 0.01
+FADES = 0.99
 """Of what came before, so much counts at the next look: half is forgotten in 0.7 s."""
 MOST_BYTES = 200_000
 """So much of one connection ..."""

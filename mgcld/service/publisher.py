@@ -40,8 +40,6 @@ FRAME_BYTES = 2048
 """Whoever sends more at once is disconnected by ZeroMQ, which says nothing of it."""
 RECEIVED_BYTES = 32_768
 """So much of one subscriber waits in the kernel, and is read even of one that was cut off."""
-SUBSCRIPTIONS_WAITING = 10
-"""So many subscriptions of one subscriber come in at once; the others wait on its side, where a flood is harmless."""
 HEAR_FRAMES = 1000
 """So many subscriptions are read at once."""
 HEAR_SECONDS = 0.05
@@ -288,7 +286,7 @@ def _xpub(context: Context) -> Socket:
     xpub = context.socket(zmq.XPUB)
     xpub.linger = LINGER_MS
     xpub.sndhwm = SUBSCRIBER_MESSAGES
-    xpub.rcvhwm = SUBSCRIPTIONS_WAITING
+    xpub.rcvhwm = 0  # a peer that leaves while its input has to wait makes libzmq 4.3.5 abort the process
     xpub.rcvbuf = RECEIVED_BYTES
     xpub.maxmsgsize = FRAME_BYTES
     xpub.xpub_verboser = True  # tells each one's subscriptions and their ends, also those that another has too
