@@ -304,7 +304,7 @@ def _told_where(where: str) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        raise ConfigError(f"{where}: {error}", help=error.help) from error
+        raise type(error)(f"{where}: {error}", help=error.help) from error
 
 
 def build_encoder(part: Part) -> Encoder:
@@ -505,7 +505,11 @@ def _from_anywhere(name: str, value: object) -> object:
 
 def _build(kind: registry.Kind, part: Part, where: str) -> Any:
     constructor = registry.load(kind, part.type)
-    return constructor(**options_of(constructor, part.options, where=where, base=part.base))
+    options = options_of(constructor, part.options, where=where, base=part.base)
+    if kind != "sink":
+        return constructor(**options)
+    with _told_where(where):  # there may be several
+        return constructor(**options)
 
 
 def _meta(adapter: Adapter, captioner: Part, short: str, config: Config) -> Meta:

@@ -54,7 +54,10 @@ class SmallDaemon:
             status=NodeStatus(0.12, 0, 2.0, 400_000_000, None, {"live": 1, "lost": 1}, ["yard"]),
             sources=[dataclasses.replace(status, facts=self.facts) for status in self.statuses.values()],
             events=[SIREN],
-            sinks=[SinkStatus("log", 0, 0, 0, {"delivered": 3})],
+            sinks=[
+                SinkStatus("log", 0, 0, 0, {"delivered": 3}),
+                SinkStatus("home", 2, 5, 0, {"delivered": 3, "failed": 0, "reason": "refused"}),
+            ],
             bus=BusStatus("tcp://127.0.0.1:5765", {"prob": 12}, 0, 0),
         )
 

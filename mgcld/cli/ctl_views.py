@@ -33,6 +33,8 @@ def status(answer: Answer) -> RenderableType:
         drawn.add_row(
             "", Text(f"{answer['dropped_messages']} messages dropped: subscribers or sinks are slow", "yellow")
         )
+    for name, troubles in answer["sinks"].items():
+        drawn.add_row("sink", Text(f"{_said(name)}: {_troubles(troubles)}", "yellow"))
     for event in answer["events"]:
         drawn.add_row("heard", Text(_event(event), "bold green"))
     return drawn
@@ -132,6 +134,10 @@ def _when(nanoseconds: int) -> str:
 
 def _several(names: Sequence[Any]) -> str:
     return ", ".join(map(_said, names))
+
+
+def _troubles(of_sink: Mapping[str, Any]) -> str:
+    return ", ".join(_said(value if what == "reason" else f"{value} {what}") for what, value in of_sink.items())
 
 
 def _said(text: object) -> str:

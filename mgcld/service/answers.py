@@ -5,7 +5,10 @@ from typing import Any
 
 from mgcld.data import SourceStatus
 from mgcld.service import wire
-from mgcld.service.snapshot import Snapshot
+from mgcld.service.snapshot import SinkStatus, Snapshot
+
+TROUBLES = ("failed", "refused", "dropped", "reason")
+"""Of a sink's facts, what a person should see."""
 
 
 def status(snapshot: Snapshot) -> dict[str, Any]:
@@ -23,6 +26,7 @@ def status(snapshot: Snapshot) -> dict[str, Any]:
         "classes": len(snapshot.meta.classes),
         **node,
         "events": [{"source": event.source, **wire.event(event).body} for event in snapshot.events],
+        "sinks": {sink.name: troubles for sink in snapshot.sinks if (troubles := _troubles(sink))},
     }
 
 
@@ -44,6 +48,13 @@ TOLD: Mapping[str, Callable[[Snapshot], Mapping[str, Any]]] = {
     "snapshot": Snapshot.as_json,
 }
 """Request -> how it is answered; all others are orders."""
+
+
+def _troubles(sink: SinkStatus) -> dict[str, Any]:
+    """What a sink could not deliver, and why; empty where all is well."""
+    told = {"dropped": sink.dropped, "failures": sink.failures}
+    told |= {name: sink.facts[name] for name in TROUBLES if name in sink.facts and sink.facts[name] is not None}
+    return {name: value for name, value in told.items() if value}
 
 
 def _source(status: SourceStatus) -> dict[str, Any]:

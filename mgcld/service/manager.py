@@ -72,7 +72,7 @@ class Manager:
         Raises:
             ControlError: too many orders wait. The future raises `MgcldError`: nothing has changed.
         """
-        return self._errands.ask(self._reload)
+        return self._errands.ask(partial(_logged, "reload", self._reload))
 
     def swap(self, path: Path | None = None) -> "Future[Answer]":
         """Judge by another adapter from the next window on; None is the configuration's. Its hash and classes.
@@ -80,7 +80,7 @@ class Manager:
         Raises:
             ControlError: too many orders wait. The future raises `MgcldError`: the old one goes on.
         """
-        return self._errands.ask(partial(self._swap, path))
+        return self._errands.ask(partial(_logged, "adapter", partial(self._swap, path)))
 
     def pause(self, source: str) -> "Future[Answer]":
         """Close a source, and leave it closed until `resume`; a restart resumes it too."""
@@ -111,9 +111,9 @@ class Manager:
         if self._hung_up:
             self._hung_up = False
             self._notifier.reloading()
-            self._order("reload", self._reload, then=self._notifier.ready)
+            self._order(self.reload, then=self._notifier.ready)
         if self._config.watch_adapter and self._following.changed():
-            self._order("adapter", partial(self._swap, None))
+            self._order(self.swap)
 
     def close(self) -> None:
         """Take no more orders."""
@@ -128,21 +128,12 @@ class Manager:
         if not self._errands.join(timeout):
             logger.warning("mgcld: what an order has begun is left behind")
 
-    def _order(self, what: str, work: Callable[[], Answer], then: Callable[[], None] = lambda: None) -> None:
-        """One that nobody waits for: how it went goes into the log."""
-
-        def done(future: "Future[Answer]") -> None:
-            error = future.exception()
-            if isinstance(error, MgcldError):
-                logger.error("%s: everything stays as it was: %s (%s)", what, error, error.help)
-            elif error is not None:
-                logger.error("%s: everything stays as it was", what, exc_info=error)
-            then()
-
+    def _order(self, ask: "Callable[[], Future[Answer]]", then: Callable[[], None] = lambda: None) -> None:
+        """One that nobody waits for."""
         try:
-            self._errands.ask(work).add_done_callback(done)
+            ask().add_done_callback(lambda _: then())
         except ControlError as error:
-            logger.error("%s: %s", what, error)
+            logger.error("mgcld: %s", error)
             then()
 
     # In the manager's thread, but for what is handed to the loop
@@ -201,6 +192,18 @@ class Manager:
             self._outlet.send(wire.meta(served.meta))
         if served.meta.adapter != before.adapter:
             logger.info("adapter: %s serves, %d classes", served.meta.adapter, len(served.meta.classes))
+
+
+def _logged(what: str, work: Callable[[], Answer]) -> Answer:
+    """What it answers; where it fails, everything is as before, and the log says why, whoever asked for it."""
+    try:
+        return work()
+    except MgcldError as error:
+        logger.error("%s: everything stays as it was: %s (%s)", what, error, error.help)
+        raise
+    except Exception:
+        logger.exception("%s: everything stays as it was", what)
+        raise
 
 
 def _state(status: SourceStatus) -> Answer:

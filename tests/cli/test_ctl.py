@@ -61,6 +61,8 @@ def test_status_tells_what_works_what_is_wrong_and_what_is_heard(control: Contro
     assert "1 live, 1 lost" in text
     assert "ALARM: yard" in text
     assert "siren at kitchen since" in text
+    assert "home: 5 dropped, refused" in text
+    assert "log:" not in text
     daemon.stuck = True
     daemon.going.clear()
     assert "stuck: its loop has not turned for 34 s" in told("status")
