@@ -28,28 +28,28 @@ from mgcld.model.checkpoint import check_captioner, check_encoder, load_adapter,
 from mgcld.model.listen import Listener
 from mgcld.model.options import PRESETS, Mode
 from mgcld.model.recogniser import Recogniser
-from mgcld.service.address import bindable
+from mgcld.service.bus.address import bindable
+from mgcld.service.bus.guard import Guard
+from mgcld.service.bus.keys import CurveKeys
+from mgcld.service.bus.publisher import Publisher
+from mgcld.service.change.following import mark
+from mgcld.service.change.manager import Manager
 from mgcld.service.check import Checkup, SpoolPlan
-from mgcld.service.control import started_control
-from mgcld.service.controller import Controller
+from mgcld.service.control.controller import Controller
+from mgcld.service.control.runtime import listening
+from mgcld.service.control.server import started_control
 from mgcld.service.daemon import Beside, Daemon
 from mgcld.service.engine import Engine
 from mgcld.service.event_rules import build_rules, check_classes, unknown_classes
-from mgcld.service.following import mark
-from mgcld.service.guard import Guard
-from mgcld.service.http import HttpServer
-from mgcld.service.http_bind import http_address
-from mgcld.service.keys import CurveKeys
-from mgcld.service.manager import Manager
-from mgcld.service.metrics import Metrics
+from mgcld.service.http.binding import http_address
+from mgcld.service.http.metrics import Metrics
+from mgcld.service.http.server import HttpServer
 from mgcld.service.model_check import ModelPlan
 from mgcld.service.notify import Notifier
 from mgcld.service.outlet import Outlet
 from mgcld.service.overload import Overload
 from mgcld.service.pace import Pace
-from mgcld.service.publisher import Publisher
 from mgcld.service.roster import Roster
-from mgcld.service.runtime import listening
 from mgcld.service.served import Served
 from mgcld.service.wire import Meta, Stamper, source_health
 from mgcld.training.train import Progress, Trainer

@@ -11,7 +11,7 @@ import sys, time
 sys.path.insert(0, sys.argv[2])
 from bus_messages import meta, prob
 from mgcld.service import wire
-from mgcld.service.publisher import Publisher
+from mgcld.service.bus.publisher import Publisher
 stamper = wire.Stamper("attic")
 with Publisher(sys.argv[1]) as bus:
     print(bus.endpoint, stamper.boot_id)

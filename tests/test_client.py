@@ -21,7 +21,7 @@ from mgcld import client, config
 from mgcld.client import Received, Subscription, subscribe, subscribe_async
 from mgcld.errors import ConfigError, ReceiveTimeout
 from mgcld.service import wire
-from mgcld.service.publisher import Publisher
+from mgcld.service.bus.publisher import Publisher
 
 TESTS = str(Path(__file__).parent)
 

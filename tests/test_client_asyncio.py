@@ -12,7 +12,7 @@ from bus_messages import event, meta, prob
 from mgcld.client import AsyncSubscription, Received, subscribe_async
 from mgcld.errors import ConfigError, ReceiveTimeout
 from mgcld.service import wire
-from mgcld.service.publisher import Publisher
+from mgcld.service.bus.publisher import Publisher
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from mgcld.errors import ConfigError
 from mgcld.files import write_whole
-from mgcld.service import keys
+from mgcld.service.bus import keys
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 FOLDER = Path("keys")

@@ -10,8 +10,8 @@ import zmq
 from mgcld.cli.line import printable
 from mgcld.client.connecting import encrypt
 from mgcld.errors import ConfigError, ControlError, MgcldError
-from mgcld.service import runtime
-from mgcld.service.controller import Controller
+from mgcld.service.control import runtime
+from mgcld.service.control.controller import Controller
 
 FOUND_SECONDS = 2.0
 """Each of several is given so long to say who it is."""

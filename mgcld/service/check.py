@@ -13,9 +13,9 @@ from mgcld.audio.probe import Heard, probe
 from mgcld.audio.troubles import SILENT
 from mgcld.errors import ConfigError, InUse, PublishError, SourceError
 from mgcld.interfaces import Openable, Sink
+from mgcld.service.bus.publisher import Publisher
 from mgcld.service.findings import Finding, Step, together
 from mgcld.service.model_check import ModelPlan, model_findings
-from mgcld.service.publisher import Publisher
 
 SOURCES_SECONDS, SOURCE_SECONDS = 15.0, 0.5
 """All sources together: 8 s for an opening, 3 s of listening, the end of a process that hangs, and to start each."""

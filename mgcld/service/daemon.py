@@ -12,11 +12,11 @@ from mgcld.audio.health import FINAL
 from mgcld.data import SourceStatus
 from mgcld.errors import PublishError, SourceError
 from mgcld.service import wire
+from mgcld.service.bus.publisher import Publisher
+from mgcld.service.change.manager import Answer, Manager
 from mgcld.service.engine import Engine
-from mgcld.service.manager import Answer, Manager
 from mgcld.service.notify import Notifier
 from mgcld.service.outlet import Outlet
-from mgcld.service.publisher import Publisher
 from mgcld.service.roster import Roster
 from mgcld.service.signals import signals
 from mgcld.service.snapshot import BusStatus, Snapshot

@@ -8,7 +8,7 @@ from typing import get_args
 
 from mgcld.data import Message, MessageKind, Window
 from mgcld.interfaces import Sink
-from mgcld.service.publisher import Publisher
+from mgcld.service.bus.publisher import Publisher
 from mgcld.service.sink_thread import SinkThread
 from mgcld.service.snapshot import SinkStatus
 from mgcld.service.wire import Stamper, topic

@@ -10,7 +10,7 @@ from mgcld.config import Config
 from mgcld.events.rules import Rules
 from mgcld.interfaces import Sink
 from mgcld.model.recogniser import Recogniser
-from mgcld.service.following import Mark
+from mgcld.service.change.following import Mark
 from mgcld.service.overload import Overload
 from mgcld.service.pace import Pace
 from mgcld.service.wire import Meta
@@ -28,7 +28,7 @@ class Served:
     path: Path
     """The adapter's file."""
     mark: Mark | None = None
-    """Which one it was (`mgcld.service.following`)."""
+    """Which one it was (`mgcld.service.change.following`)."""
 
 
 class Workshop(Protocol):

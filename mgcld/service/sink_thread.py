@@ -10,7 +10,7 @@ from typing import Any
 
 from mgcld.data import Message, Window
 from mgcld.interfaces import Describing, Hearing, Sink
-from mgcld.service.desk import fulfil
+from mgcld.service.change.desk import fulfil
 from mgcld.service.snapshot import SinkStatus
 
 logger = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from controlled import SmallDaemon
 from typer.testing import CliRunner
 
 from mgcld.cli import app
-from mgcld.service import runtime
-from mgcld.service.control import Control
+from mgcld.service.control import runtime
+from mgcld.service.control.server import Control
 
 COMMANDS = ("status", "sources", "classes", "snapshot", "reload", "swap", "pause", "resume")
 

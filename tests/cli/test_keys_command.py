@@ -9,8 +9,8 @@ from commands import is_polite, mgcld, refused
 from typer.testing import CliRunner
 
 from mgcld.cli import app
-from mgcld.service import keys
-from mgcld.service.keys import CurveKeys
+from mgcld.service.bus import keys
+from mgcld.service.bus.keys import CurveKeys
 
 
 def said(*arguments: object) -> str:

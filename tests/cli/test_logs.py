@@ -233,7 +233,7 @@ def test_the_subject_is_what_stands_before_the_colon(
 
 
 def test_only_where_sources_speak_a_subject_is_a_source() -> None:
-    assert source(record("%s: published", "door", name="mgcld.service.publisher")) is None
+    assert source(record("%s: published", "door", name="mgcld.service.bus.publisher")) is None
     assert source(record("%s: paused", "door", name="mgcld.service.roster")) == "door"
 
 

@@ -14,7 +14,7 @@ from encrypting import Encrypting, write_keys
 from mgcld.cli.watch import SILENCES, advice
 from mgcld.data import Event, Message, SourceStatus
 from mgcld.service import wire
-from mgcld.service.publisher import Publisher
+from mgcld.service.bus.publisher import Publisher
 
 # What starts us may ignore Ctrl-C (a background job does), so a shell's default is restored first.
 WATCH = """

@@ -26,7 +26,7 @@ from servers.rude_rtsp import Manners, Peer
 from mgcld.assemble import build_daemon
 from mgcld.config import load_config
 from mgcld.errors import MgcldError
-from mgcld.service import keys
+from mgcld.service.bus import keys
 
 PATIENCE_SECONDS = 60.0
 

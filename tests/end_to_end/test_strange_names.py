@@ -26,7 +26,7 @@ from mgcld.client import subscribe
 from mgcld.model.checkpoint import save_adapter
 from mgcld.names import fault_of
 from mgcld.service import wire
-from mgcld.service.subscriptions import SUBSCRIPTION_BYTES
+from mgcld.service.bus.subscriptions import SUBSCRIPTION_BYTES
 
 STRANGE = "-rf ~ \\..\\+ # % \"'<script> {} [bold] $(id) پرنده\u200cها 👩\u200d🚒 " + "ы" * 40
 PATIENCE_SECONDS = 60.0

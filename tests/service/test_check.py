@@ -21,9 +21,9 @@ from mgcld.data import Message
 from mgcld.errors import MgcldError, SourceError
 from mgcld.model.checkpoint import save_adapter
 from mgcld.service import check, wire
+from mgcld.service.bus.publisher import Publisher
 from mgcld.service.check import HELD, source_finding
 from mgcld.service.findings import Finding, Step, together
-from mgcld.service.publisher import Publisher
 
 
 class Deaf:

@@ -21,9 +21,9 @@ from mgcld.model.listen import Listener
 from mgcld.model.recogniser import Recogniser
 from mgcld.service import engine as module
 from mgcld.service import wire
+from mgcld.service.bus.publisher import Publisher
 from mgcld.service.engine import Engine
 from mgcld.service.outlet import Outlet
-from mgcld.service.publisher import Publisher
 from mgcld.service.served import Served
 from mgcld.training.fit import SEED
 

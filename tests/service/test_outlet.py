@@ -12,8 +12,8 @@ import zmq
 from mgcld.data import Message
 from mgcld.interfaces import Sink
 from mgcld.service import sink_thread, wire
+from mgcld.service.bus.publisher import Publisher
 from mgcld.service.outlet import Outlet
-from mgcld.service.publisher import Publisher
 
 
 class Keeper:

@@ -1,0 +1,1 @@
+"""The bus: sockets, who may connect, and what late subscribers are told."""

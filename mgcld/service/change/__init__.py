@@ -1,0 +1,1 @@
+"""Changes while it runs: another configuration, another adapter, a source that is paused."""

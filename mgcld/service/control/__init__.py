@@ -1,0 +1,1 @@
+"""Orders from outside: the control socket, what is asked there, and who asks."""
