@@ -17,7 +17,7 @@ from mgcld.service.bus.keys import CurveKeys
 from mgcld.service.bus.publisher import Publisher
 
 LOOPBACK = "tcp://127.0.0.1:*"
-HERE = (Path(__file__).parents[1], Path(__file__).parents[2])
+HERE = (Path(__file__).parents[2], Path(__file__).parents[3])
 """Where `children` and mgcld are found."""
 LISTENER = """
 import json, sys, time, zmq

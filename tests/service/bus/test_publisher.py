@@ -22,7 +22,7 @@ from mgcld.service.bus import address, publisher
 from mgcld.service.bus.publisher import Publisher
 
 LOOPBACK = "tcp://127.0.0.1:*"
-EXAMPLE = Path(__file__).parents[1] / "examples" / "subscribe.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "subscribe.py"
 SUBSCRIBER = """
 import sys, zmq
 sub = zmq.Context().socket(zmq.SUB)
