@@ -34,7 +34,7 @@ from mgcld.service.bus.keys import CurveKeys
 from mgcld.service.bus.publisher import Publisher
 from mgcld.service.change.following import mark
 from mgcld.service.change.manager import Manager
-from mgcld.service.check import Checkup, SpoolPlan
+from mgcld.service.check import Checkup, HttpPlan, SpoolPlan
 from mgcld.service.control.controller import Controller
 from mgcld.service.control.runtime import listening
 from mgcld.service.control.server import started_control
@@ -127,7 +127,7 @@ def _control(config: Config, publisher: Publisher) -> Iterator[Beside]:
             daemon,
             publish_endpoint=publisher.endpoint,
             endpoint=endpoint,
-            guard=lambda context: Guard(context, keys, "control"),
+            guard=lambda context: Guard(context, keys, "control", local=not asks),
         )
         try:
             yield
@@ -254,12 +254,19 @@ def build_checkup(config: Config) -> Checkup:
             build_listener=lambda encoder, adapter: _listener(encoder, _captioner_of(config, adapter), deadline),
             hop_seconds=config.hop_seconds,
             sources=len(config.sources),
+            check_events=partial(_check_events, config),
         ),
         build_publisher=lambda: _publisher(config),
         publishes_on=partial(_publishes_on, config),
+        http=None if config.http is None else HttpPlan(config.http.address, config.http.insecure),
         sinks={name: partial(_build, "sink", part, f"sinks.{name}") for name, part in config.sinks.items()},
         spool=lambda: _spool_plan(config),
     )
+
+
+def _check_events(config: Config, adapter: Adapter) -> None:
+    check_classes(config.events, adapter.classes)
+    build_rules(config.events, adapter.classes, adapter.thresholds)
 
 
 def build_recogniser(path: Path, encoder: Part, captioner: Part | None = None) -> Recogniser:

@@ -1,5 +1,6 @@
 """`mgcld ctl`: ask a running daemon, and give it orders."""
 
+import errno
 import json
 import os
 import sys
@@ -77,7 +78,8 @@ def swap(
     try:
         answer = _asked(at, server_key, key_file, "swap", adapter=None if path is None else str(path))
     except CheckpointError as error:
-        if path is not None and os.access(path, os.R_OK):
+        unseen = any(sign in str(error) for sign in ("there is no adapter", os.strerror(errno.EACCES)))
+        if unseen and path is not None and os.access(path, os.R_OK):
             error.help += f"\n{_readable(path)}"
         raise
     _tell(answer, views.swap, as_json)

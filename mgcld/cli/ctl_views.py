@@ -59,7 +59,10 @@ def classes(answer: Answer) -> RenderableType:
     drawn.add_column("heard from", justify="right")
     for name, threshold in zip(answer["classes"], answer["thresholds"], strict=True):
         drawn.add_row(_said(name), f"{threshold:.3f}")
-    drawn.caption, drawn.caption_justify = f"adapter {_said(answer['adapter'])}", "left"
+    drawn.caption, drawn.caption_justify = (
+        f"of adapter {_said(answer['adapter'])}; rules of events may say otherwise",
+        "left",
+    )
     return drawn
 
 

@@ -145,6 +145,14 @@ def _publish(facts: Mapping[str, Any]) -> str:
     return str(facts.get("endpoint", "-"))
 
 
+def _http(facts: Mapping[str, Any]) -> str:
+    return str(facts.get("address", "-"))
+
+
+def _events(facts: Mapping[str, Any]) -> str:
+    return "the adapter has every class that rules are for" if facts else "-"
+
+
 def _spool(facts: Mapping[str, Any]) -> str:
     if "folder" not in facts:
         return "-"
@@ -156,7 +164,9 @@ SAYS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "encoder": _encoder,
     "captioner": _captioner,
     "inference": _inference,
+    "events": _events,
     "publish": _publish,
+    "http": _http,
     "spool": _spool,
     "sink": lambda _: "",
 }

@@ -7,7 +7,7 @@ from mgcld.errors import SourceError
 from mgcld.redaction import redacted
 from mgcld.service.findings import Finding
 
-KINDS = ("source", "adapter", "encoder", "captioner", "inference", "publish", "spool", "sink")
+KINDS = ("source", "adapter", "encoder", "events", "captioner", "inference", "publish", "http", "spool", "sink")
 """In the order in which they are told."""
 
 

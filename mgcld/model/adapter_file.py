@@ -65,6 +65,8 @@ def read_header(content: bytes) -> Header:
     size = int.from_bytes(content[:HEADER_SIZE], "little")
     if not 0 < size <= min(MOST_HEADER_BYTES, len(content) - HEADER_SIZE):
         raise ValueError("it does not begin with a header of a size that an adapter can have")
+    if content[HEADER_SIZE : HEADER_SIZE + 1] != b"{":
+        raise ValueError("it is something else")
     header = _json(content[HEADER_SIZE : HEADER_SIZE + size])
     if not isinstance(header, dict):
         raise ValueError("its header is no mapping")

@@ -92,10 +92,10 @@ def read_adapter(path: Path) -> tuple[Adapter, str]:
     Raises:
         CheckpointError: there is no such file, or it is not an adapter.
     """
-    help = f"make one with: {_TRAIN} {path}"
+    help = "give the file that `mgcld train` wrote, or train anew"
     try:
-        if not path.is_file():
-            raise CheckpointError(f"there is no adapter at {path}", help=help)
+        if not path.exists():
+            raise CheckpointError(f"there is no adapter at {path}", help=f"make one with: {_TRAIN} {path}")
         content = read_content(path)
         header = read_header(content)
         _check_format(header.notes, path)

@@ -15,6 +15,7 @@ from mgcld.errors import ConfigError, InUse, PublishError, SourceError
 from mgcld.interfaces import Openable, Sink
 from mgcld.service.bus.publisher import Publisher
 from mgcld.service.findings import Finding, Step, together
+from mgcld.service.http.binding import bound, http_address
 from mgcld.service.model_check import ModelPlan, model_findings
 
 SOURCES_SECONDS, SOURCE_SECONDS = 15.0, 0.5
@@ -40,6 +41,14 @@ class SpoolPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpPlan:
+    """Where health and metrics would be told."""
+
+    address: str
+    insecure: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Checkup:
     """What there is to be tried."""
 
@@ -50,6 +59,8 @@ class Checkup:
     publishes_on: Callable[[str], str | None]
     """Who publishes on an address already, in words; None if no mgcld does."""
     sinks: Mapping[str, Callable[[], Sink]]
+    http: HttpPlan | None = None
+    """Where health would be told, if it shall."""
     spool: Callable[[], SpoolPlan | None] = lambda: None
     """Where sound would wait on disk, if it shall."""
 
@@ -68,7 +79,8 @@ class Checkup:
 
     def _outlets(self) -> list[Step]:
         sinks = [Step("sink", name, self._sink(name)) for name in self.sinks]
-        return [Step("publish", "", self._publish), *sinks, Step("spool", "", self._spool)]
+        http = [Step("http", "", self._http(self.http))] if self.http is not None else []
+        return [Step("publish", "", self._publish), *http, *sinks, Step("spool", "", self._spool)]
 
     def _inlets(self, running: bool) -> list[Step]:
         return [Step("source", name, self._source(name, running)) for name in self.sources]
@@ -106,6 +118,22 @@ class Checkup:
             return
         publisher.close()
         yield Finding("publish", facts={"endpoint": publisher.endpoint})
+
+    def _http(self, plan: HttpPlan) -> Callable[[threading.Event], Iterator[Finding]]:
+        def bind(_: threading.Event) -> Iterator[Finding]:
+            host, port = http_address(plan.address, insecure=plan.insecure)
+            try:
+                bound(host, port).close()
+            except PublishError as error:
+                other = self.publishes_on(self.build_publisher().endpoint)
+                if other is None:
+                    raise
+                taken = f"{other} may answer there: end it before you start another"
+                yield Finding("http", facts={"address": plan.address, "taken": str(error)}, warnings=(taken,))
+                return
+            yield Finding("http", facts={"address": plan.address})
+
+        return bind
 
     def _spool(self, _: threading.Event) -> Iterator[Finding]:
         plan = self.spool()

@@ -105,6 +105,7 @@ class Engine:
     def tell(self, events: Sequence[Event]) -> None:
         """Send what the decider has decided."""
         for event in events:
+            logger.debug("%s: event: %s, %s", event.source, event.name, event.reason or event.phase)
             self._outlet.send(wire.event(event))
         self.open_events = self.decider.open
 

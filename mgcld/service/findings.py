@@ -12,7 +12,7 @@ from mgcld.errors import MgcldError, SourceError
 
 logger = logging.getLogger(__name__)
 
-Kind = Literal["source", "adapter", "encoder", "captioner", "inference", "publish", "spool", "sink"]
+Kind = Literal["source", "adapter", "encoder", "events", "captioner", "inference", "publish", "http", "spool", "sink"]
 State = Literal["ok", "warning", "error", "skipped"]
 
 LOOK_SECONDS = 0.2

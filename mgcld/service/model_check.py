@@ -30,6 +30,8 @@ class ModelPlan:
     hop_seconds: float
     sources: int
     """How many there are."""
+    check_events: Callable[[Adapter], None] = lambda _: None
+    """Raises `ConfigError` where the rules of events do not fit the adapter."""
 
 
 def model_findings(plan: ModelPlan) -> Iterator[Finding]:
@@ -37,6 +39,9 @@ def model_findings(plan: ModelPlan) -> Iterator[Finding]:
     attempt = _Attempt()
     adapter = attempt("adapter", lambda: load_adapter(plan.path))
     yield attempt.finding(**_adapter_facts(adapter, plan.path))
+    if adapter is not None:
+        attempt("events", lambda: plan.check_events(adapter))
+        yield attempt.finding(classes=len(adapter.classes))
     encoder = attempt("encoder", plan.build_encoder)
     yield attempt.finding(**_encoder_facts(encoder))
     if adapter is None or encoder is None:

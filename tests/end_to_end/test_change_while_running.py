@@ -175,7 +175,7 @@ def test_what_needs_a_restart_is_said(house: House, daemon: Child) -> None:
     said(daemon, "ready")
     house.write(max_batch=2, hop_seconds=1.0)
     daemon.process.send_signal(signal.SIGHUP)
-    said(daemon, "reload: hop_seconds, sources.room; a restart is needed for max_batch")
+    said(daemon, "reload: hop_seconds; a restart is needed for max_batch")
 
 
 def test_a_new_class_is_recognised_within_two_seconds_of_its_adapter_s_arrival(

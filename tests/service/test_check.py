@@ -18,7 +18,7 @@ from mgcld.assemble import build_checkup
 from mgcld.audio.probe import Heard
 from mgcld.config import Config
 from mgcld.data import Message
-from mgcld.errors import MgcldError, SourceError
+from mgcld.errors import ConfigError, MgcldError, PublishError, SourceError
 from mgcld.model.checkpoint import save_adapter
 from mgcld.service import check, wire
 from mgcld.service.bus.publisher import Publisher
@@ -85,7 +85,7 @@ def states(findings: dict[str, Finding]) -> dict[str, str]:
 def test_everything_is_well_and_told(folder: Path) -> None:
     findings = found(config(folder))
     assert set(states(findings).values()) == {"ok"}
-    assert set(findings) == {"publish", "hum", "adapter", "encoder", "captioner", "inference"}
+    assert set(findings) == {"publish", "hum", "adapter", "events", "encoder", "captioner", "inference"}
     assert findings["adapter"].facts["classes"] == ["tone", "noise", "knocks"]
     assert len(findings["adapter"].facts["adapter"]) == 12
     assert (findings["encoder"].facts["encoder"], findings["encoder"].facts["device"]) == ("mini", "cpu")
@@ -93,6 +93,23 @@ def test_everything_is_well_and_told(folder: Path) -> None:
     assert findings["publish"].facts["endpoint"].startswith("tcp://127.0.0.1:")
     assert not findings["publish"].facts["endpoint"].endswith("*")
     assert findings["hum"].facts["sample_rate"] == 16_000
+
+
+def test_a_rule_for_a_class_that_nobody_hears_is_an_error_as_when_it_runs(folder: Path) -> None:
+    findings = found(config(folder, events={"classes": {"knoks": {"threshold": 0.9}}}))
+    error = findings["events"].error
+    assert isinstance(error, ConfigError)
+    assert "knoks: the adapter has no such class; did you mean 'knocks'?" in str(error)
+    assert findings["inference"].state == "ok"
+
+
+def test_where_health_would_be_told_is_tried_too(folder: Path) -> None:
+    assert found(config(folder, http={"address": "127.0.0.1:0"}))["http"].state == "ok"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        error = found(config(folder, http={"address": address}))["http"].error
+        assert isinstance(error, PublishError)
+        assert str(error).endswith("Address already in use")
 
 
 def test_an_adapter_that_is_not_there_is_an_error_and_what_needs_it_is_not_tried(folder: Path) -> None:

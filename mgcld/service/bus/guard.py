@@ -53,13 +53,18 @@ Socket = zmq.Socket[bytes]
 class Guard:
     """Answers for all protected sockets of one context. Everything is for the thread of those sockets, but `reload`."""
 
-    def __init__(self, context: Context, keys: CurveKeys | None, subject: str) -> None:
-        """Without `keys` no socket can be encrypted. `subject` begins the lines of its log."""
+    def __init__(self, context: Context, keys: CurveKeys | None, subject: str, *, local: bool = False) -> None:
+        """Without `keys` no socket can be encrypted. `subject` begins the lines of its log.
+
+        local: only programs of this machine can come, which look now and then whether somebody is there: that one of
+        them leaves before its handshake is no refusal.
+        """
         self.failed = 0
         """Connections that were refused, so far; also those over the bound."""
         self.connections: dict[int, Connection] = {}
         """File descriptor -> connection."""
         self._keys = keys
+        self._local = local
         self._clients = Clients(keys.clients if keys else None, subject)
         self._log = LimitedLog(logger, subject, Limit(LINES, LINES_SECONDS))
         self._zap = context.socket(zmq.REP)
@@ -68,6 +73,7 @@ class Guard:
         self._monitors: list[tuple[Socket, Socket]] = []
         self._ended: dict[int, float] = {}
         self._reason: str | None = None
+        self._looked = False
         self._counted = 0  # refusals whose connections have not ended yet
         self._unknown = 0  # right handshakes of which we do not know yet whose they were
         if keys is not None:
@@ -190,6 +196,7 @@ class Guard:
         elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
             self._reason = TOLD.get(value, "its handshake is none")
         elif event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+            self._looked = self._local and value != zmq.EAGAIN
             self._reason = _left(value)
         elif event == zmq.EVENT_DISCONNECTED:
             self._gone(value)
@@ -203,11 +210,12 @@ class Guard:
     def _gone(self, descriptor: int) -> None:
         """A connection has ended. With no reason, and no right handshake that could be its own, it was no ZeroMQ."""
         reason, self._reason = self._reason, None
+        looked, self._looked = self._looked, False
         connection = self.connections.pop(descriptor, None)
         self._ended[descriptor] = time.monotonic()
         if connection is not None and connection.why is not None:
             self.cut(connection, connection.why)
-        if connection is None or connection.proved or connection.cut:
+        if connection is None or connection.proved or connection.cut or looked:
             return
         if reason is None and self._counted:
             self._counted -= 1

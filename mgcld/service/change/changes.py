@@ -21,9 +21,11 @@ class Changes:
     fields: tuple[str, ...]
     """Options that differ, in the order of the schema."""
     sources: tuple[str, ...]
-    """Sources that are new, gone, or another."""
+    """Sources that are new, gone, or another; all of them where an option for all of them is another."""
     sinks: tuple[str, ...]
     """Sinks that are new, gone, or another."""
+    touched: tuple[str, ...] = ()
+    """Of the sources, those that somebody has touched."""
 
     @property
     def restart_needed(self) -> list[str]:
@@ -38,7 +40,7 @@ class Changes:
     @property
     def named(self) -> list[str]:
         """What is another from now on, as a person would call it: `sources.kitchen`, `hop_seconds`."""
-        parts = [f"sources.{name}" for name in self.sources] + [f"sinks.{name}" for name in self.sinks]
+        parts = [f"sources.{name}" for name in self.touched] + [f"sinks.{name}" for name in self.sinks]
         return [field for field in self.fields if field in LIVE and field not in ("sources", "sinks")] + parts
 
 
@@ -46,9 +48,10 @@ def changes(old: Config, new: Config) -> Changes:
     """What is another in the new one. A source is, too, where an option for all of them is."""
     fields = [name for name in Config.model_fields if _plain(getattr(old, name)) != _plain(getattr(new, name))]
     every = not {"hop_seconds", "stall_seconds"}.isdisjoint(fields)
-    sources = _differing(old.sources, new.sources) if not every else {*old.sources, *new.sources}
+    touched = _differing(old.sources, new.sources)
+    sources = touched if not every else {*old.sources, *new.sources}
     sinks = _differing(old.sinks, new.sinks)
-    return Changes(tuple(fields), tuple(sorted(sources)), tuple(sorted(sinks)))
+    return Changes(tuple(fields), tuple(sorted(sources)), tuple(sorted(sinks)), tuple(sorted(touched)))
 
 
 def _differing(old: Mapping[str, Part], new: Mapping[str, Part]) -> set[str]:

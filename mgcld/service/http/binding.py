@@ -1,5 +1,6 @@
 """Where HTTP may be answered: on this machine only, unless it is allowed elsewhere."""
 
+import os
 import re
 import socket
 
@@ -41,6 +42,11 @@ def bound(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=128)
     except (OSError, UnicodeError) as error:
         raise PublishError(
-            f"cannot answer HTTP on {host} port {port}: {getattr(error, 'strerror', None) or error}",
+            f"cannot answer HTTP on {host} port {port}: {_why(error)}",
             help="another program, or another mgcld, may have it: see `ss -ltnp`, or choose another http.address",
         ) from error
+
+
+def _why(error: OSError | UnicodeError) -> str:
+    """What the system says; Python repeats the address behind it."""
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)

@@ -158,7 +158,7 @@ def test_a_certificate_is_checked_against_the_file_that_is_named(tmp_path: Path,
     with hook(context=context) as server:
         with sink(server.url, tmp_path) as stranger:
             stranger.take(event("A"))
-            until(lambda: stranger.facts["failed"])
+            until(lambda: stranger.facts["reason"])
             assert "certificate is not trusted" in stranger.facts["reason"]
         assert server.received == []
         for trust in ({"ca_file": public}, {"verify": False}):

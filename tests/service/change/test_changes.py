@@ -78,3 +78,8 @@ def test_what_needs_a_restart_is_said_and_not_counted_as_changed(option: dict[st
 
 def test_every_option_is_known_to_be_live_or_not() -> None:
     assert Config.model_fields.keys() >= LIVE
+
+
+def test_only_what_somebody_touched_is_named() -> None:
+    sources = {**BASE["sources"], "garden": "rtsp://192.0.2.2/2"}
+    assert changes(config(), config(hop_seconds=1.0, sources=sources)).named == ["hop_seconds", "sources.garden"]
