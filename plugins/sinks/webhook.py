@@ -23,6 +23,7 @@ from typing import Any
 from mgcld.data import Message, MessageKind, Phase
 from mgcld.errors import ConfigError
 
+from ._counted import messages
 from ._outbox import Outbox, OutboxError
 from ._outbox_lock import OutboxLock
 from ._webhook_courier import Courier
@@ -137,13 +138,13 @@ class WebhookSink:
             self._trouble = None
 
     def close(self) -> None:
-        """Stop; what waits stays in the outbox, for the next process."""
+        """Deliver what can be delivered in 0.7 s; what waits then stays in the outbox, for the next process."""
         if self._open is not None:
             outbox, courier = self._open
             courier.close()
             outbox.close()
             if outbox.waiting:
-                logger.info("%s: %d messages wait for the next start", self._to, outbox.waiting)
+                logger.info("%s: %s for the next start", self._to, messages(outbox.waiting, "waits", "wait"))
         self._lock.release()
 
     def _wanted(self, message: Message) -> bool:
@@ -178,7 +179,7 @@ class WebhookSink:
                 self._lock.release()
                 raise ConfigError(f"{self._path}: {error}", help="name another file in outbox") from error
             if outbox.waiting:
-                logger.info("%s: %d messages wait from before", self._to, outbox.waiting)
+                logger.info("%s: %s from before", self._to, messages(outbox.waiting, "waits", "wait"))
             self._open = outbox, Courier(self._to, outbox, self._poster, self._secret, self._max_age_seconds)
         return self._open
 
