@@ -23,6 +23,7 @@ from typing import Any
 from mgcld.data import Message, MessageKind, Phase
 from mgcld.errors import ConfigError
 
+from ._classes import WantedClasses
 from ._counted import messages
 from ._outbox import Outbox, OutboxError
 from ._outbox_lock import OutboxLock
@@ -81,7 +82,7 @@ class WebhookSink:
         bare = address.copy_with(userinfo=b"", fragment=None)
         self._poster = Poster(bare, headers, timeout_seconds, tls_context(verify, ca_file), through)
         self._kinds, self._phases = frozenset(kinds), frozenset(phases)
-        self._classes = None if classes is None else frozenset(classes)
+        self._classes = WantedClasses(self._to, classes)
         self._path, self._most = place_of(outbox), outbox_events
         self._max_age_seconds = max_age_hours * 3600
         self._lock = OutboxLock(self._path)
@@ -114,6 +115,7 @@ class WebhookSink:
 
         What cannot be kept is counted in `dropped`, and said.
         """
+        self._classes.follow(message)
         wanted = self._wanted(message)
         try:
             outbox, courier = self._opened()
@@ -152,8 +154,7 @@ class WebhookSink:
             return False
         if message.kind != "event":
             return True
-        named = self._classes is None or message.body["class"] in self._classes
-        return named and message.body["phase"] in self._phases
+        return message.body["class"] in self._classes and message.body["phase"] in self._phases
 
     def _check_outbox(self) -> None:
         if not self._path.parent.is_dir() or self._path.is_dir():
