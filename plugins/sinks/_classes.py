@@ -14,9 +14,9 @@ logger = logging.getLogger(__name__)
 class WantedClasses:
     """Knows what is wanted, and says what is waited for in vain."""
 
-    def __init__(self, sink: str, names: Sequence[str] | None) -> None:
-        """None wants all. `sink` is its name for people."""
-        self._sink = sink
+    def __init__(self, sink: str, deed: str, names: Sequence[str] | None) -> None:
+        """None wants all. `sink` is its name for people, `deed` what it does with an event: `sent`."""
+        self._sink, self._deed = sink, deed
         self._names = None if names is None else frozenset(names)
         self._known: frozenset[str] | None = None
 
@@ -33,8 +33,8 @@ class WantedClasses:
         self._known = known
         lacking = ", ".join(_named(name, sorted(known)) for name in sorted(self._names - known))
         if lacking:
-            text = "%s: classes: the adapter does not have %s: never sent from here until it does"
-            logger.warning(text, self._sink, lacking)
+            text = "%s: classes: the adapter does not have %s: never %s until it does"
+            logger.warning(text, self._sink, lacking, self._deed)
 
 
 def _named(name: str, classes: Sequence[str]) -> str:

@@ -67,7 +67,7 @@ class ClipsSink:
         _check_folder(folder)
         self._folder = folder
         self._pre_seconds, self._post_seconds, self._max_seconds = pre_seconds, post_seconds, max_seconds
-        self._classes = WantedClasses(f"clips in {folder}", classes)
+        self._classes = WantedClasses(f"clips in {folder}", "recorded", classes)
         self._shelf = Shelf(
             folder,
             max_bytes=round(max_megabytes * 1e6),

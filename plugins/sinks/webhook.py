@@ -82,7 +82,7 @@ class WebhookSink:
         bare = address.copy_with(userinfo=b"", fragment=None)
         self._poster = Poster(bare, headers, timeout_seconds, tls_context(verify, ca_file), through)
         self._kinds, self._phases = frozenset(kinds), frozenset(phases)
-        self._classes = WantedClasses(self._to, classes)
+        self._classes = WantedClasses(self._to, "sent", classes)
         self._path, self._most = place_of(outbox), outbox_events
         self._max_age_seconds = max_age_hours * 3600
         self._lock = OutboxLock(self._path)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from happenings import Daemon
@@ -37,8 +36,12 @@ def test_a_class_that_the_adapter_lacks_is_told_with_what_was_meant(
     sink.take(daemon.event())
     sink.close()
     (said,) = warnings(caplog)
-    name = {"webhook": "webhook http://127.0.0.1:9", "clips": f"clips in {tmp_path / 'clips'}"}[kind]
-    assert said.startswith(f"{name}: classes: the adapter does not have 'dgo' (did you mean 'dog'?): never sent")
+    name, deed = {
+        "webhook": ("webhook http://127.0.0.1:9", "sent"),
+        "clips": (f"clips in {tmp_path / 'clips'}", "recorded"),
+    }[kind]
+    lacking = "the adapter does not have 'dgo' (did you mean 'dog'?)"
+    assert said == f"{name}: classes: {lacking}: never {deed} until it does"
 
 
 def test_after_an_adapter_swap_it_is_looked_at_again(
@@ -67,9 +70,8 @@ def test_nothing_is_said_where_all_is_known(
 
 @pytest.mark.parametrize("name", ["x\ny", "\u202edog", "d" * 4096])
 def test_whatever_a_class_is_called_the_log_stays_one_short_line(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    wanted, daemon = WantedClasses("sink", [name]), Daemon()
-    arguments: Any = (daemon.meta("dog", f"{name}s"),)
-    wanted.follow(*arguments)
+    wanted, daemon = WantedClasses("sink", "sent", [name]), Daemon()
+    wanted.follow(daemon.meta("dog", f"{name}s"))
     (said,) = warnings(caplog)
     assert said.isprintable()
     assert len(said) < 400
