@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from mgcld.errors import ConfigError
 from mgcld.files import write_whole
@@ -39,9 +37,11 @@ def new(
     secret = folder / f"{checked}{keys.SECRET}"
     _say(f"{folder / checked}{keys.PUBLIC}: public, {pair.public.decode()}")
     _say(f"{secret}: secret; never hand it on")
-    _say(f"\nthe daemon's own, in its configuration:\n\npublish:\n  curve:\n    key_file: {secret}")
+    _say(f"\nfor the daemon: write into its configuration\n\npublish:\n  curve:\n    key_file: {secret}")
     _say(f"    clients: {folder / 'clients'}")
-    _say(f"\na listener's: mgcld keys allow {folder / checked}{keys.PUBLIC}")
+    _say(f"\nfor a listener: send {folder / checked}{keys.PUBLIC} to the daemon's machine, and there")
+    _say(f"\nmgcld keys allow {checked}{keys.PUBLIC}")
+    _say(f"\nthen listen with --key-file {secret} --server-key <the daemon's {keys.PUBLIC}>")
 
 
 @app.command()
@@ -76,13 +76,13 @@ def show(
 ) -> None:
     """Show key files: whose, the public key, and what is wrong with them."""
     paths = [path for place in (folder, folder / "clients") for path in _files(place)]
-    table = Table(box=None, pad_edge=False)
-    for title in ("file", "public key", "", "remark"):
-        table.add_column(title, overflow="fold")
-    for path in paths:
-        table.add_row(*map(escape, (str(path), *_described(path))))
-    console = Console()
-    console.print(table if paths else f"{escape(str(folder))}: no key is there")
+    if not paths:
+        _say(f"{folder}: no key is there")
+        return
+    rows = [("public key", "", "file", "remark"), *map(_described, paths)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        _say("  ".join(map(str.ljust, row, widths)).rstrip())
 
 
 def _public(text: str) -> bytes:
@@ -118,21 +118,22 @@ def _readable(folder: Path) -> list[tuple[Path, dict[str, bytes]]]:
     return found
 
 
-def _described(path: Path) -> tuple[str, str, str]:
-    """Public key, what it is, and what is wrong."""
+def _described(path: Path) -> tuple[str, str, str, str]:
+    """Public key, what it is, its file, and what is wrong."""
     try:
         found = keys.read(path)
     except ConfigError as error:
-        return "", "", str(error).removeprefix(f"{path}: ")
+        return "", "", str(path), str(error).removeprefix(f"{path}: ")
     public = found["public"].decode()
     kind = "secret" if "secret" in found else "may listen" if path.parent.name == "clients" else "public"
     mode = stat.S_IMODE(path.stat().st_mode)
     if kind == "secret" and path.suffix == keys.PUBLIC:
-        return public, kind, "a secret key under a public name: remove it"
+        return public, kind, str(path), "a secret key under a public name: remove it"
     if kind == "secret" and mode & keys.OTHERS:
-        return public, kind, f"others can read it ({mode:03o}): chmod 600"
-    return public, kind, ""
+        return public, kind, str(path), f"others can read it ({mode:03o}): chmod 600"
+    return public, kind, str(path), ""
 
 
 def _say(text: str) -> None:
-    Console(soft_wrap=True, highlight=False, markup=False).print(text)
+    """As it stands, and no line broken in two: a key is there to be copied."""
+    Console(soft_wrap=True, highlight=False, markup=False, emoji=False).print(text)

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ._counted import messages
+from ._mqtt_claim import Claim
 from ._mqtt_connection import Connection
 from ._mqtt_delivery import FAREWELL_SECONDS, FLUSH_SECONDS, Delivery
 from ._mqtt_options import Address
 from ._mqtt_post import Outgoing, Post
-from ._mqtt_refusal import NoConnection, of_loss
+from ._mqtt_refusal import NoConnection, of_loss, of_twin
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +24,8 @@ AUTH_SECONDS = 60.0
 """After a refused password: brokers lock out who tries often."""
 GOOD_SECONDS = 30.0
 """A connection that lasted so long was none of a series of failures."""
+CLAIM_SECONDS = 2.0
+"""The sink of before the configuration was read again may need so long to let go of the client_id."""
 REMIND_SECONDS = 600.0
 """What stays wrong is logged again."""
 
@@ -30,11 +34,18 @@ class Courier:
     """What waits is bounded, what is dropped is counted, and nobody who posts waits."""
 
     def __init__(
-        self, address: Address, client_id: str, status: str, subscribe: str | None, heard: Callable[[str, bytes], None]
+        self,
+        address: Address,
+        client_id: str,
+        claim: Claim,
+        status: str,
+        subscribe: str | None,
+        heard: Callable[[str, bytes], None],
     ) -> None:
         """`status` is the topic that says online or offline; `heard` gets what comes under `subscribe`."""
         self._address = address
         self._client_id = client_id
+        self._claim = claim
         self._status = Post(status, b"online", 1, True, "newest", message=False)
         self._topics = [status] if subscribe is None else [status, subscribe]
         self._heard = heard
@@ -46,7 +57,7 @@ class Courier:
         self._retries = 0
         self._trouble: tuple[str, str] | None = None  # reason and hint
         self._remind_at = 0.0
-        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="mqtt", daemon=True)
         self._thread.start()
 
     @property
@@ -77,7 +88,14 @@ class Courier:
         self._thread.join(FLUSH_SECONDS + 2 * FAREWELL_SECONDS)
         lost = self._outgoing.give_up()
         if lost:
-            logger.warning("%s: %d messages were not delivered before the end", self._address, lost)
+            undelivered = messages(lost, "was", "were")
+            logger.warning("%s: %s not delivered before the end", self._address, undelivered)
+
+    def _serve(self) -> None:
+        try:
+            self._run()
+        finally:
+            self._claim.release()
 
     def _run(self) -> None:
         wait = FIRST_SECONDS
@@ -94,6 +112,8 @@ class Courier:
 
     def _connection(self) -> NoConnection | None:
         """One connection, from its opening to its end; why it came to one, or None where we end."""
+        if not self._claim.taken(self._client_id, CLAIM_SECONDS, self._closing):
+            return None if self._closing.is_set() else of_twin(self._client_id)
         will = replace(self._status, payload=b"offline")
         connection = Connection(self._address, self._client_id, will, self._wake.set)
         try:

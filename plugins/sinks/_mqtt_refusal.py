@@ -6,6 +6,8 @@ import ssl
 
 from mgcld.errors import Reason
 
+from ._mqtt_claim import HELP
+
 HINTS: dict[Reason, str] = {
     "auth": "check user, and what stands in password_file or password_env, and what the broker lets this user do",
     "dns": "check host",
@@ -51,6 +53,11 @@ def of_answer(code: int, name: str) -> NoConnection:
     if code in (0x86, 0x87, 0x8C):
         return NoConnection("auth", f"it refuses user or password ({name.lower()})")
     return NoConnection("refused", f"it refuses the connection ({name.lower()})")
+
+
+def of_twin(client_id: str) -> NoConnection:
+    """Another sink of this process has the name, and keeps it."""
+    return NoConnection("refused", f"another mqtt sink is connected there as {client_id!r}", HELP)
 
 
 def of_loss() -> NoConnection:

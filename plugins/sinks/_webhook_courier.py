@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 
+from ._counted import messages
 from ._outbox import Outbox, OutboxError, Parcel
 from ._webhook_post import Answer, NoAnswer, Poster
 from ._webhook_signature import signature
@@ -16,8 +17,8 @@ DISK_SECONDS = 5.0
 """An outbox that cannot be written is tried again so often."""
 COMPLAIN_SECONDS = 60.0
 """Another reason within one outage is logged at most so often, and so is what is refused for good."""
-CLOSE_SECONDS = 0.3
-"""At the end, an exchange that is under way may take so long."""
+FLUSH_SECONDS, END_SECONDS = 0.5, 0.2
+"""At the end, for what waits, and for an exchange that is broken off to end."""
 
 
 class Courier:
@@ -40,7 +41,8 @@ class Courier:
         self._max_age_ns = round(max_age_seconds * 1e9)
         self._tries = 0  # that failed in a row
         self._complain_at = self._refusal_at = 0.0
-        self._stopping = threading.Event()
+        self._closing = threading.Event()  # what waits is tried once more
+        self._stopping = threading.Event()  # nothing more is tried
         self._fresh = threading.Event()
         self._thread = threading.Thread(target=self._run, name="webhook", daemon=True)
         self._thread.start()
@@ -50,45 +52,61 @@ class Courier:
         self._fresh.set()
 
     def close(self) -> None:
-        """Stop within half a second; an exchange that has no answer by then is made again by the next process."""
-        self._stopping.set()
+        """Deliver what waits, as long as the server takes it and for 0.7 s at most.
+
+        An exchange that has no answer by then is made again by the next process.
+        """
+        self._closing.set()
         self._fresh.set()
-        self._thread.join(CLOSE_SECONDS)
+        self._thread.join(FLUSH_SECONDS)
+        self._stopping.set()
         self._poster.end()
-        self._thread.join(CLOSE_SECONDS / 2)
+        self._thread.join(END_SECONDS)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
                 self._turn()
             except OutboxError as error:
-                if not self._stopping.is_set():
+                if not self._closing.is_set():
                     self._complain(f"the outbox cannot be used: {error}", DISK_SECONDS, logging.ERROR)
-                    self._stopping.wait(DISK_SECONDS)
+                self._pause(DISK_SECONDS)
             except Exception:  # a bug: said once a minute, and nothing is lost
                 logger.exception("%s: the delivery failed", self._to)
-                self._stopping.wait(COMPLAIN_SECONDS)
+                self._pause(COMPLAIN_SECONDS)
+
+    def _pause(self, seconds: float) -> None:
+        """After a failure; one while we close is the last, and one before it is tried once more then."""
+        if self._closing.is_set():
+            self._stopping.set()
+        self._closing.wait(seconds)
 
     def _turn(self) -> None:
+        closing = self._closing.is_set()  # nothing is added after that
         self._give_up_old()
         parcel = self._outbox.first()
+        if parcel is None and closing:
+            self._stopping.set()
+            return
         if parcel is None:
             self._fresh.wait(IDLE_SECONDS)
             self._fresh.clear()
             return
         found = verdict(self._sent(parcel), self._tries)
-        if self._stopping.is_set() and found.fate == "again":
-            return
         if found.fate == "again":
-            self._count_failure(found.reason, found.seconds, logging.ERROR if found.mistake else logging.WARNING)
-            self._stopping.wait(found.seconds)
+            self._fail(found)
             return
         self._settle(parcel)
         self._count_end(parcel, found)
 
+    def _fail(self, found: Verdict) -> None:
+        if not self._closing.is_set():
+            self._count_failure(found.reason, found.seconds, logging.ERROR if found.mistake else logging.WARNING)
+        self._pause(found.seconds)
+
     def _count_end(self, parcel: Parcel, found: Verdict) -> None:
         if self.reason is not None:
-            logger.info("%s answers again, after %d tries; %d wait", self._to, self._tries, self._outbox.waiting)
+            logger.info("%s answers again, after %d tries; %s", self._to, self._tries, self._waiting)
         self.reason, self._tries = None, 0
         if found.fate == "delivered":
             self.delivered += 1
@@ -119,7 +137,7 @@ class Courier:
                 return self._outbox.done(parcel)
             except OutboxError as error:
                 self._complain(f"the outbox cannot be written: {error}", DISK_SECONDS, logging.ERROR)
-                if self._stopping.wait(DISK_SECONDS):
+                if self._closing.wait(DISK_SECONDS):
                     raise
 
     def _give_up_old(self) -> None:
@@ -127,7 +145,7 @@ class Courier:
         if gone:
             self.expired += gone
             hours = self._max_age_ns / 3600e9
-            logger.error("%s: %d messages are given up after %g hours", self._to, gone, hours)
+            logger.error("%s: %s given up after %g hours", self._to, messages(gone, "is", "are"), hours)
 
     def _count_failure(self, reason: str, seconds: float, level: int) -> None:
         self.failed += 1
@@ -139,6 +157,9 @@ class Courier:
         now = time.monotonic()
         if self.reason is None or (reason != self.reason and now >= self._complain_at):
             self._complain_at = now + COMPLAIN_SECONDS
-            waiting = self._outbox.waiting
-            logger.log(level, "%s: %s; tried again in %.0f s; %d wait", self._to, reason, seconds, waiting)
+            logger.log(level, "%s: %s; tried again in %.0f s; %s", self._to, reason, seconds, self._waiting)
         self.reason = reason
+
+    @property
+    def _waiting(self) -> str:
+        return messages(self._outbox.waiting, "waits", "wait")

@@ -22,6 +22,7 @@ import soundfile
 from mgcld.data import Message, Window, nanoseconds
 from mgcld.errors import ConfigError
 
+from ._classes import WantedClasses
 from ._clip import Clip, Cut, Part
 from ._clip_name import clip_path
 from ._clip_ring import Ring
@@ -35,6 +36,7 @@ IDLE_SECONDS = 120.0
 """A clip to which no sound came for so long gets no more; longer than any hop."""
 FORGOTTEN_SECONDS = 600.0
 """The sound of a source that has sent nothing for so long is let go."""
+HELP = "write another one in folder, or give it, or the one above it, to the user that mgcld runs as"
 MOST_OPEN = 64
 """So many clips grow at once."""
 MOST_BYTES = 128 << 20
@@ -65,7 +67,7 @@ class ClipsSink:
         _check_folder(folder)
         self._folder = folder
         self._pre_seconds, self._post_seconds, self._max_seconds = pre_seconds, post_seconds, max_seconds
-        self._classes = None if classes is None else frozenset(classes)
+        self._classes = WantedClasses(f"clips in {folder}", "recorded", classes)
         self._shelf = Shelf(
             folder,
             max_bytes=round(max_megabytes * 1e6),
@@ -107,7 +109,8 @@ class ClipsSink:
     def take(self, message: Message) -> None:
         """Begin, go on with or end an event's clip."""
         self._start()
-        if message.kind == "event" and self._is_wanted(message.body["class"]):
+        self._classes.follow(message)
+        if message.kind == "event" and message.body["class"] in self._classes:
             self._follow(message)
         self._look_after()
 
@@ -115,9 +118,6 @@ class ClipsSink:
         """Write what there is of the clips that are open."""
         self._cut_all("shutdown")
         self._write_complete()
-
-    def _is_wanted(self, name: str) -> bool:
-        return self._classes is None or name in self._classes
 
     def _follow(self, message: Message) -> None:
         body, id = message.body, str(message.body["id"])
@@ -189,7 +189,7 @@ class ClipsSink:
         try:
             self._shelf.clean()
         except OSError as error:
-            self._complain(f"the folder cannot be used: {error.strerror}")
+            self._complain(f"the folder cannot be used: {error.strerror}; {HELP}")
 
     def _drop(self, reason: str) -> None:
         self._dropped += 1

@@ -11,6 +11,7 @@ from mgcld.data import Message, MessageKind
 from mgcld.errors import ConfigError, InUse
 
 from . import _jsonl_lock
+from ._counted import messages
 from ._jsonl_file import LineFile
 from ._jsonl_line import as_json
 from ._jsonl_rotation import Rotation
@@ -73,7 +74,7 @@ class JsonlSink:
             return
         self._delivered += 1
         if self._trouble is not None:
-            logger.info("%s is written again; %d messages are missing in it", self._path, self._lost)
+            logger.info("%s is written again; %s missing in it", self._path, messages(self._lost, "is", "are"))
             self._trouble, self._lost = None, 0
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from mgcld.data import Message, MessageKind
 from mgcld.errors import ConfigError
 
 from ._jsonl_line import as_json
+from ._mqtt_claim import Claim
 from ._mqtt_courier import Courier
 from ._mqtt_options import Address, checked_host, password_from, tls_context
 from ._mqtt_post import Post
@@ -52,7 +53,8 @@ class MqttSink:
         """Nothing is sent before the first message, which says what the node is called.
 
         Raises:
-            ConfigError: an option makes no sense, or a file that it names cannot be used.
+            ConfigError: an option makes no sense, a file that it names cannot be used, or another sink of this process
+                has the client_id at this broker.
         """
         self._address = Address(
             *checked_host(host, port, tls),
@@ -76,6 +78,7 @@ class MqttSink:
         self._courier: Courier | None = None
         self._heard: deque[tuple[str, bytes]] = deque(maxlen=10_000)
         self._healthy: set[str] = set()
+        self._claim = Claim(self._address.host, self._address.port, client_id)
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -99,6 +102,8 @@ class MqttSink:
         """Deliver what waits, as far as that takes no longer than about half a second, and say farewell."""
         if self._courier is not None:
             self._courier.close()
+        else:
+            self._claim.release()
 
     def _begun(self, node: str) -> tuple[Topics, Courier]:
         if self._topics is None or self._courier is None:
@@ -109,7 +114,9 @@ class MqttSink:
                 pattern = self._sensors.pattern
             client_id = self._client_id.replace("{node}", node)
             heard = self._heard.append
-            self._courier = Courier(self._address, client_id, topics.status, pattern, lambda *what: heard(what))
+            self._courier = Courier(
+                self._address, client_id, self._claim, topics.status, pattern, lambda *what: heard(what)
+            )
         return self._topics, self._courier
 
     def _post(self, topics: Topics, message: Message) -> Post:

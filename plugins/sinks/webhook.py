@@ -23,6 +23,8 @@ from typing import Any
 from mgcld.data import Message, MessageKind, Phase
 from mgcld.errors import ConfigError
 
+from ._classes import WantedClasses
+from ._counted import messages
 from ._outbox import Outbox, OutboxError
 from ._outbox_lock import OutboxLock
 from ._webhook_courier import Courier
@@ -80,7 +82,7 @@ class WebhookSink:
         bare = address.copy_with(userinfo=b"", fragment=None)
         self._poster = Poster(bare, headers, timeout_seconds, tls_context(verify, ca_file), through)
         self._kinds, self._phases = frozenset(kinds), frozenset(phases)
-        self._classes = None if classes is None else frozenset(classes)
+        self._classes = WantedClasses(self._to, "sent", classes)
         self._path, self._most = place_of(outbox), outbox_events
         self._max_age_seconds = max_age_hours * 3600
         self._lock = OutboxLock(self._path)
@@ -113,6 +115,7 @@ class WebhookSink:
 
         What cannot be kept is counted in `dropped`, and said.
         """
+        self._classes.follow(message)
         wanted = self._wanted(message)
         try:
             outbox, courier = self._opened()
@@ -137,13 +140,13 @@ class WebhookSink:
             self._trouble = None
 
     def close(self) -> None:
-        """Stop; what waits stays in the outbox, for the next process."""
+        """Deliver what can be delivered in 0.7 s; what waits then stays in the outbox, for the next process."""
         if self._open is not None:
             outbox, courier = self._open
             courier.close()
             outbox.close()
             if outbox.waiting:
-                logger.info("%s: %d messages wait for the next start", self._to, outbox.waiting)
+                logger.info("%s: %s for the next start", self._to, messages(outbox.waiting, "waits", "wait"))
         self._lock.release()
 
     def _wanted(self, message: Message) -> bool:
@@ -151,8 +154,7 @@ class WebhookSink:
             return False
         if message.kind != "event":
             return True
-        named = self._classes is None or message.body["class"] in self._classes
-        return named and message.body["phase"] in self._phases
+        return message.body["class"] in self._classes and message.body["phase"] in self._phases
 
     def _check_outbox(self) -> None:
         if not self._path.parent.is_dir() or self._path.is_dir():
@@ -178,7 +180,7 @@ class WebhookSink:
                 self._lock.release()
                 raise ConfigError(f"{self._path}: {error}", help="name another file in outbox") from error
             if outbox.waiting:
-                logger.info("%s: %d messages wait from before", self._to, outbox.waiting)
+                logger.info("%s: %s from before", self._to, messages(outbox.waiting, "waits", "wait"))
             self._open = outbox, Courier(self._to, outbox, self._poster, self._secret, self._max_age_seconds)
         return self._open
 

@@ -14,8 +14,8 @@ from mgcld.service.bus.keys import CurveKeys
 
 
 def said(*arguments: object) -> str:
-    """What a command prints, every word of a table at its place."""
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*map(str, arguments)])
+    """What a command prints, in a terminal that is narrow."""
+    result = CliRunner(env={"COLUMNS": "30"}).invoke(app, [*map(str, arguments)])
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -94,6 +94,25 @@ def test_the_list_tells_what_is_wrong(folder: Path) -> None:
     assert "chmod 600" in next(line for line in lines if "open.key_secret" in line)
     assert "no key file" in next(line for line in lines if "broken.key" in line)
     assert "remove it" in next(line for line in lines if "misnamed.key" in line)
+
+
+def test_a_key_is_never_broken_or_changed_on_its_way_to_the_screen(folder: Path) -> None:
+    said("keys", "new", "a-name-that-is-longer-than-a-terminal-is-wide")
+    smiling = b"aaaaa" * 7 + b":x:aa"  # a part of it is also the name of a picture
+    (folder / "smiling.key").write_bytes(keys.file_text(smiling))
+    shown = {line.split()[0] for line in said("keys", "list").splitlines()}
+    assert shown == {"public", smiling.decode(), *(keys.read(path)["public"].decode() for path in folder.iterdir())}
+    assert smiling.decode() in said("keys", "allow", "keys/smiling.key")
+
+
+def test_a_new_pair_is_the_daemon_s_or_a_listener_s_and_each_is_told_what_to_do(folder: Path) -> None:
+    daemon, listener = said("keys", "new", "phone").split("\nfor a listener: ")
+    assert "\nfor the daemon: " in daemon
+    assert "curve:\n    key_file: keys/phone.key_secret\n" in daemon
+    assert "allow" not in daemon
+    assert listener.startswith("send keys/phone.key to the daemon's machine")
+    assert "\nmgcld keys allow phone.key\n" in listener
+    assert "listen with --key-file keys/phone.key_secret --server-key <the daemon's .key>" in listener
 
 
 def test_what_others_need_is_readable_for_them(folder: Path) -> None:

@@ -38,14 +38,15 @@ class CurveKeys:
         Raises:
             ConfigError: it is not there, no secret key, or others than its owner may read it.
         """
-        if not _private(key_file):
-            raise ConfigError(f"{key_file}: others can read this secret key", help=f"chmod 600 {key_file}")
         found = read(key_file)
         if "secret" not in found:
             also = key_file.with_suffix(SECRET)
             raise ConfigError(
-                f"{key_file}: only a public key is in it", help=f"the secret one is usually beside it: {also}"
+                f"{key_file}: it holds no secret key, only a public key",
+                help=f"give the file that ends in {SECRET}; it is usually beside this one: {also}",
             )
+        if not _private(key_file):
+            raise ConfigError(f"{key_file}: others can read this secret key", help=f"chmod 600 {key_file}")
         return cls(zmq.curve_public(found["secret"]), found["secret"], clients)
 
 

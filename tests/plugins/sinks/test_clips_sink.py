@@ -657,6 +657,20 @@ def test_a_mistake_in_the_options_is_told(folder: Path, options: dict[str, Any],
     assert caught.value.help
 
 
+def test_a_folder_that_cannot_be_made_is_told_with_what_to_do(
+    folder: Path, caplog: pytest.LogCaptureFixture, event: Events
+) -> None:
+    folder.mkdir()
+    nowhere = sink(folder / "inner")
+    folder.rmdir()
+    folder.write_text("in the way")
+    nowhere.take(event("A"))
+    nowhere.close()
+    (said,) = (text for text in caplog.messages if "the folder cannot be used" in text)
+    assert said.startswith(f"{folder / 'inner'}: no clip: ")
+    assert "write another one in folder" in said
+
+
 def test_the_configuration_names_it(tmp_path: Path) -> None:
     constructor = load("sink", "clips")
     checked = options_of(constructor, {"folder": "clips", "classes": ["dog"]}, where="sinks.clips", base=tmp_path)

@@ -386,7 +386,8 @@ def test_a_broker_that_nobody_vouches_for_is_refused_unless_that_is_wished(
     authority = Authority(tmp_path)
     server = authority.signed("server", "DNS:elsewhere.example")
     with Broker(tmp_path, f"certfile {server.public}", f"keyfile {server.key}") as broker:
-        strict, named = sink_to(broker.port, tls=True), sink_to(broker.port, tls=True, ca_file=authority.file)
+        strict = sink_to(broker.port, tls=True)
+        named = sink_to(broker.port, tls=True, ca_file=authority.file, client_id="named")
         for sink in (strict, named):
             sink.take(daemon.event())
             until(lambda sink=sink: fact(sink, "reason") == "tls")

@@ -268,7 +268,7 @@ def test_nothing_listens_there_is_said_once_and_its_end_too(
             assert back.server_address != address
     lines = [record.getMessage() for record in caplog.records if "refused" in record.getMessage()]
     assert len(lines) == 1
-    assert "1 messages wait for the next start" in caplog.text
+    assert "1 message waits for the next start" in caplog.text
 
 
 # When it is tried again
@@ -351,7 +351,7 @@ def test_what_is_too_old_is_given_up(tmp_path: Path, event: Events, caplog: pyte
         until(lambda: taker.facts["dropped"] == 1)
         until(lambda: taker.facts["waiting"] == 0)
         assert taker.facts["delivered"] == 0
-    assert "1 messages are given up" in caplog.text
+    assert "1 message is given up" in caplog.text
 
 
 def test_a_clock_that_is_set_makes_no_message_old(
@@ -605,7 +605,8 @@ def test_no_secret_is_told_to_anybody(
         (tmp_path / name).write_text(text)
     files = {"secret_file": tmp_path / "secret", "header_file": tmp_path / "headers"}
     told = []
-    with hook(behaviour, behaviour) as server:
+    with hook() as server:
+        server.usual = behaviour
         port = server.server_port
         for url, more in (
             (f"http://us3r:p4ss@127.0.0.1:{port}/h1dden?key=qu3ry", {}),

@@ -77,13 +77,15 @@ def test_a_credential_of_systemd_may_be_readable_for_its_group(tmp_path: Path, m
         CurveKeys.load(path)
 
 
-def test_a_public_file_given_as_the_secret_is_explained(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_public_file_given_as_the_secret_is_explained(tmp_path: Path, mode: int) -> None:
     keys.create(tmp_path, "attic")
     path = tmp_path / "attic.key"
-    path.chmod(0o600)
-    with pytest.raises(ConfigError, match="only a public key") as refusal:
+    path.chmod(mode)
+    with pytest.raises(ConfigError, match="holds no secret key") as refusal:
         CurveKeys.load(path)
-    assert "attic.key_secret" in refusal.value.help
+    assert "ends in .key_secret" in refusal.value.help
+    assert str(tmp_path / "attic.key_secret") in refusal.value.help
 
 
 def test_a_secret_file_given_as_the_public_one_is_refused(tmp_path: Path) -> None:
