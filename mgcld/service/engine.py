@@ -97,16 +97,14 @@ class Engine:
             latency_ms = {"queue": (taken_ns - window.ready_ns) / 1e6, **stages}
             self._outlet.hear(window)
             self._outlet.send(wire.prob(window, prediction, latency_ms=latency_ms, adapter=adapter))
-            self.tell(self.decider.judge(window, prediction))
+            self._send(self.decider.judge(window, prediction))
         self._sent = windows
         self.open_events = self.decider.open
         return len(windows)
 
     def tell(self, events: Sequence[Event]) -> None:
-        """Send what the decider has decided."""
-        for event in events:
-            logger.debug("%s: event: %s, %s", event.source, event.name, event.reason or event.phase)
-            self._outlet.send(wire.event(event))
+        """Send what the decider has decided between two turns."""
+        self._send(events)
         self.open_events = self.decider.open
 
     def forget(self, source: str) -> None:
@@ -119,6 +117,11 @@ class Engine:
         """Tell the inbox what has gone out: a turn later, when the publisher has passed it on and a kill loses none."""
         self.inbox.done(self._sent)
         self._sent = []
+
+    def _send(self, events: Sequence[Event]) -> None:
+        for event in events:
+            logger.debug("%s: event: %s, %s", event.source, event.name, event.reason or event.phase)
+            self._outlet.send(wire.event(event))
 
     def _batch_size(self) -> int:
         """What waits, but a power of two of it, and the rest the next time.
