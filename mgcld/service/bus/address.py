@@ -1,10 +1,13 @@
-"""Which addresses may be bound, and making an ipc path ready for it."""
+"""Which addresses may be bound, and binding them; what an ipc path needs before and after."""
 
+import contextlib
 import ipaddress
 import re
 import socket
 import stat
 from pathlib import Path
+
+import zmq
 
 from mgcld.errors import PublishError
 from mgcld.redaction import redacted
@@ -52,6 +55,31 @@ def ipc_path(endpoint: str) -> Path | None:
     """The file behind an ipc endpoint; None for tcp and for Linux's abstract names."""
     name = endpoint.removeprefix("ipc://")
     return None if name == endpoint or name.startswith("@") else Path(name)
+
+
+def bind(bound: "zmq.Socket[bytes]", endpoint: str, mode: int) -> str:
+    """Bind a socket, the file of an ipc path with this mode; the endpoint, with the port that was free.
+
+    Raises:
+        PublishError: something that is ours to leave alone is at its path.
+        ZMQError, OSError: it cannot be had.
+    """
+    path = ipc_path(endpoint)
+    if path is not None:
+        free_ipc_path(path)
+    bound.ipv6 = "[" in endpoint
+    bound.bind(endpoint)
+    if path is not None:
+        path.chmod(mode)
+    return bound.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
+
+
+def forget(endpoint: str) -> None:
+    """Remove the file of an ipc endpoint that is ours: ZeroMQ leaves it, and while we listen nobody else has it."""
+    path = ipc_path(endpoint)
+    if path is not None:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def free_ipc_path(path: Path) -> None:

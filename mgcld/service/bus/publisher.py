@@ -179,7 +179,7 @@ class Publisher:
         try:
             _bind(self._sockets[1], address.bindable(self._beside, insecure=self._insecure))
         except PublishError:
-            _forget(self.endpoint)
+            address.forget(self.endpoint)
             raise
 
     def _put(self, item: Outgoing | Forgotten) -> None:
@@ -226,7 +226,7 @@ class Publisher:
 
     def _leave(self, guard: Guard) -> None:
         for endpoint in filter(None, (self.endpoint, self._beside)):
-            _forget(endpoint)
+            address.forget(endpoint)
         guard.close()
         for xpub in self._sockets:
             xpub.close(LINGER_MS)
@@ -298,27 +298,12 @@ def _xpub(context: Context) -> Socket:
 
 
 def _bind(xpub: Socket, endpoint: str) -> str:
-    path = address.ipc_path(endpoint)
-    if path is not None:
-        address.free_ipc_path(path)
-    xpub.ipv6 = "[" in endpoint
     try:
-        xpub.bind(endpoint)
-        if path is not None:
-            path.chmod(address.IPC_MODE)
+        return address.bind(xpub, endpoint, address.IPC_MODE)
     except (zmq.ZMQError, OSError) as error:
         raise PublishError(
             f"cannot publish on {endpoint}: {zmq.strerror(error.errno or 0)}", help=_help(error)
         ) from error
-    return xpub.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
-
-
-def _forget(endpoint: str) -> None:
-    """Remove the file of an ipc endpoint that is ours: ZeroMQ leaves it, and while we listen nobody else has it."""
-    path = address.ipc_path(endpoint)
-    if path is not None:
-        with contextlib.suppress(OSError):
-            path.unlink()
 
 
 def _help(error: Exception) -> str:

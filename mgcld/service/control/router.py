@@ -1,6 +1,5 @@
 """The ROUTER below the control socket: its bounds, its address, who may connect."""
 
-import contextlib
 import os
 from collections.abc import Sequence
 from typing import Protocol
@@ -98,15 +97,9 @@ def bound(router: Socket, endpoint: str) -> str:
     Raises:
         PublishError: it cannot be had.
     """
-    path = address.ipc_path(endpoint)
-    router.ipv6 = "[" in endpoint
     before = os.umask(0o077)  # nobody else may connect before the file's mode is set
     try:
-        if path is not None:
-            address.free_ipc_path(path)
-        router.bind(endpoint)
-        if path is not None:
-            path.chmod(OWNER_ONLY)
+        return address.bind(router, endpoint, OWNER_ONLY)
     except (zmq.ZMQError, OSError) as error:
         raise PublishError(
             f"cannot listen for orders on {endpoint}: {zmq.strerror(error.errno or 0)}",
@@ -114,12 +107,3 @@ def bound(router: Socket, endpoint: str) -> str:
         ) from error
     finally:
         os.umask(before)
-    return router.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
-
-
-def forget(endpoint: str) -> None:
-    """Remove the file of an ipc endpoint that is ours: ZeroMQ leaves it."""
-    path = address.ipc_path(endpoint)
-    if path is not None:
-        with contextlib.suppress(OSError):
-            path.unlink()

@@ -14,6 +14,7 @@ import zmq
 
 from mgcld.audio.limit import Limit, LimitedLog
 from mgcld.errors import MgcldError, PublishError
+from mgcld.service.bus import address
 from mgcld.service.control import router, runtime
 from mgcld.service.control.answers import TOLD
 from mgcld.service.control.orders import ORDER_SECONDS, Controlled, Orders, Result, fault
@@ -135,7 +136,7 @@ class Control:
             logger.exception("control: nobody is answered on %s any more", self.endpoint)
             self.failed = error
         finally:
-            router.forget(self.endpoint)
+            address.forget(self.endpoint)
             self._let_go(router.LINGER_MS)
             self._wake.close()
             self._woken.close()
