@@ -10,7 +10,6 @@ bounded in `mgcld.service.bus.lastvalues`, connections and handshakes in `.guard
 import contextlib
 import logging
 import math
-import socket
 import threading
 import time
 from collections import deque
@@ -30,6 +29,7 @@ from mgcld.service.bus.intake import Intake
 from mgcld.service.bus.keys import CurveKeys
 from mgcld.service.bus.lastvalues import LastValues
 from mgcld.service.bus.subscriptions import Subscriptions
+from mgcld.service.waker import Waker
 
 logger = logging.getLogger(__name__)
 
@@ -123,9 +123,7 @@ class Publisher:
         except PublishError:
             context.destroy(linger=0)
             raise
-        self._wake, self._woken = socket.socketpair()
-        self._wake.setblocking(False)
-        self._woken.setblocking(False)
+        self._waker = Waker()
         self._thread = threading.Thread(target=self._run, args=(guard,), name="publisher", daemon=True)
         self._thread.start()
         self._intake = Intake(guard)
@@ -161,8 +159,7 @@ class Publisher:
             logger.error("publisher: did not end in %.1f s", timeout)
             return
         self._context.term()  # waits for what lingers, LINGER_MS at most
-        self._wake.close()
-        self._woken.close()
+        self._waker.close()
 
     def __enter__(self) -> "Publisher":
         self.start()
@@ -200,8 +197,7 @@ class Publisher:
     def _wake_up(self) -> None:
         if self._thread is None:
             return  # not started yet: it will look at the queue first
-        with contextlib.suppress(OSError):  # many wake-ups wait already, or it is closed
-            self._wake.send(b"\0")
+        self._waker.wake()
 
     # Everything below runs in the thread, and nothing else touches the sockets.
 
@@ -233,15 +229,14 @@ class Publisher:
 
     def _wait(self, guard: Guard) -> None:
         poller = zmq.Poller()
-        for known in (self._woken, *guard.sockets):
+        for known in (self._waker.socket, *guard.sockets):
             poller.register(known, zmq.POLLIN)
         deaf_seconds = self._hear_at - time.monotonic()
         if deaf_seconds <= 0:
             for xpub in self._sockets:
                 poller.register(xpub, zmq.POLLIN)
         poller.poll(math.ceil(1000 * (deaf_seconds if deaf_seconds > 0 else IDLE_SECONDS)))
-        with contextlib.suppress(BlockingIOError):  # a subscriber, or time, ended the wait
-            self._woken.recv(QUEUE_MESSAGES)
+        self._waker.drain()
 
     def _send_queued(self) -> None:
         for _ in range(len(self._queue)):

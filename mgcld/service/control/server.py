@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import math
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from mgcld.service.control import router, runtime
 from mgcld.service.control.answers import TOLD
 from mgcld.service.control.orders import ORDER_SECONDS, Controlled, Orders, Result, fault
 from mgcld.service.control.requests import BadRequest, Request, done, id_of, parse, refused
+from mgcld.service.waker import Waker
 
 logger = logging.getLogger(__name__)
 
@@ -73,9 +73,7 @@ class Control:
             self._let_go(0)
             self._context.term()
             raise
-        self._wake, self._woken = socket.socketpair()
-        self._wake.setblocking(False)
-        self._woken.setblocking(False)
+        self._waker = Waker()
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
         self._thread.start()
         logger.info("control: listening on %s", self.endpoint)
@@ -119,8 +117,7 @@ class Control:
         self._socket.close(linger_ms)
 
     def _wake_up(self) -> None:
-        with contextlib.suppress(OSError):  # it is awake already, or has ended
-            self._wake.send(b"\0")
+        self._waker.wake()
 
     def _run(self) -> None:
         try:
@@ -138,20 +135,18 @@ class Control:
         finally:
             address.forget(self.endpoint)
             self._let_go(router.LINGER_MS)
-            self._wake.close()
-            self._woken.close()
+            self._waker.close()
 
     def _wait(self) -> None:
         poller = zmq.Poller()
-        for other in (self._woken, *(self._guard.sockets if self._guard is not None else ())):
+        for other in (self._waker.socket, *(self._guard.sockets if self._guard is not None else ())):
             poller.register(other, zmq.POLLIN)
         rest_seconds = self._hear_at - time.monotonic()
         if rest_seconds <= 0:
             poller.register(self._socket, zmq.POLLIN)
         seconds = min(rest_seconds if rest_seconds > 0 else IDLE_SECONDS, self._orders.wait_seconds())
         poller.poll(math.ceil(1000 * seconds))
-        with contextlib.suppress(BlockingIOError):  # a request, or time, ended the wait
-            self._woken.recv(4096)
+        self._waker.drain()
 
     def _hear(self) -> None:
         """Answer what has come, and rest in proportion to the work."""

@@ -362,7 +362,7 @@ def test_messages_come_from_any_thread(bus: Publisher, stamper: wire.Stamper) ->
 def test_a_fault_in_the_thread_is_kept_and_logged(
     bus: Publisher, stamper: wire.Stamper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bus._woken.close()  # nothing from outside can make it fail
+    bus._waker.socket.close()  # nothing from outside can make it fail
     bus.publish(stamper.stamp(prob()))
     until(lambda: bus.failed is not None)
     assert "nothing is published" in caplog.text
