@@ -32,7 +32,7 @@ def trained(encoder: MiniEncoder) -> Adapter:
     sentences = (("a tone",), ("white noise",), ("knocking",))
     rows = torch.stack([encoder.embed_text(list(each)) for each in sentences])
     explained = Explanations(rows, torch.ones(3, 1))
-    fusion = Fusion(768, 256).align(encoder.alignment, 0.5).requires_grad_(False)
+    fusion = Fusion(*encoder.alignment.shape).align(encoder.alignment, 0.5).requires_grad_(False)
     own = similarities(support, support, MGCL_PLUS)
     return Adapter(
         classes=("tone", "noise", "knocks"),

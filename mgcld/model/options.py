@@ -79,6 +79,7 @@ MGCL_PLUS = MethodOptions(
     within=1.0,
     salience="softmax",
     centred=True,
+    contrast_scale=2.0,
     audio_share=0.9,
     tied=True,
     temperature=8.0,

@@ -1,7 +1,7 @@
-"""`mini`, the embedded encoder: 16 kHz, 0.32 s segments, 768 audio and 256 text dimensions, 8 MB, a few ms a window.
+"""`mini`, the embedded encoder: 16 kHz, 0.32 s segments, 768 audio and 385 text dimensions, 8 MB, a few ms a window.
 
-A segment's feature is four parts side by side: acoustic, semantic (the text space), effects (what a network that knows
-libraries of sound effects would say) and a profile of tag probabilities.
+A segment's feature is four parts side by side: acoustic, semantic (the meaning of texts), effects (what a network that
+knows libraries of sound effects would say) and tags. The text space is meaning and tags side by side.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ from mgcld.errors import CheckpointError, WeightsUnavailable
 
 from .._device import Precision, chosen_device, computing
 from ._mini_audio import SAMPLE_RATE, SEGMENT_SAMPLES, AudioNet, LogMel, least_samples, segments_of
+from ._mini_tags import TagSpace, alignment, text_rows
 from ._mini_text import TextTable
 
 WEIGHTS = Path(__file__).with_name("mini.safetensors")
@@ -50,17 +51,21 @@ class MiniEncoder:
         tensors, notes = read_weights(weights)
         self.weights_hash = hashlib.sha256(weights.read_bytes()).hexdigest()
         config = json.loads(notes["config"])
+        if "tags" not in config:
+            raise CheckpointError(f"{weights} is of an earlier mini", help="leave `weights` out of the configuration")
         self.tag_names: Sequence[str] = tuple(json.loads(notes["tag_names"]))
         self._silence = self.tag_names.index("Silence")
         self._shares: list[float] = config["weights"]
-        self._profile = tensors["text.profile"].to(self._device)
         self._text = TextTable(tensors["text.table"].to(self._device), notes["vocab"].split("\n"))
+        meaning = self._text([f"the sound of {tag.lower()}" for tag in self.tag_names])
+        self._tags = TagSpace.of(tensors, meaning, config["tags"]["temperature"])
+        self._tag_weight: float = config["tags"]["weight"]
         self._log_mel = LogMel().to(self._device)
         self._net = _audio_net(config["net"], tensors).to(self._device)
-        acoustic, text, effects = (config["net"].get(part, 0) for part in ("acoustic", "text", "effects"))
-        self.audio_dim, self.text_dim = acoustic + text + effects + self._profile.shape[1], text
-        self._alignment = torch.zeros(self.audio_dim, text, device=self._device)
-        self._alignment[acoustic : acoustic + text] = torch.eye(text) / math.sqrt(self._shares[1])
+        sizes = [*(config["net"][part] for part in ("acoustic", "text", "effects")), len(self._tags.spread)]
+        parts = list(zip(("acoustic", "semantic", "effects", "tags"), sizes, self._shares, strict=True))
+        self._alignment = alignment(parts, self._tag_weight).to(self._device)
+        self.audio_dim, self.text_dim = self._alignment.shape
 
     @classmethod
     def checkpoints(cls) -> Sequence[Checkpoint]:
@@ -82,7 +87,7 @@ class MiniEncoder:
 
     @property
     def alignment(self) -> Float[Tensor, "audio text"]:
-        """Picks the semantic part out of a feature, so that an aligned coarse feature has unit length."""
+        """Picks meaning and tags out of a feature, so that an aligned coarse feature has unit length."""
         return self._alignment
 
     @torch.no_grad()
@@ -99,7 +104,7 @@ class MiniEncoder:
         heard = _heard(valid_samples.to(self._device), segments)
         loud = (1 - tags[..., self._silence : self._silence + 1]).clamp_min(QUIETEST)
         parts[2:] = [_bounded(effects, heard) for effects in parts[2:]]
-        parts = [*parts, tags.sqrt() @ self._profile * loud]
+        parts = [*parts, self._tags.heard(tags) * loud]
         fine = torch.cat([math.sqrt(s) * _scaled(p, heard) for s, p in zip(self._shares, parts, strict=True)], -1)
         length = fine.norm(dim=-1)
         return AudioFeatures(
@@ -112,7 +117,8 @@ class MiniEncoder:
     @torch.no_grad()
     def embed_text(self, texts: Sequence[str]) -> Float[Tensor, "texts text"]:
         """Unit rows."""
-        return self._text(texts)
+        meaning = self._text(texts)
+        return text_rows(meaning, self._tags.meant(meaning), self._tag_weight)
 
 
 def _heard(valid_samples: Int[Tensor, " batch"], segments: int) -> Float[Tensor, "batch segments 1"]:

@@ -35,7 +35,7 @@ class Reading:
 
 
 PAPER = Reading()
-BETTER = Reading(alpha=1.0, uniform=False, summed=False, solved=1.0, softmax=0.1, centred=True)
+BETTER = Reading(alpha=1.0, uniform=False, summed=False, solved=1.0, softmax=0.1, centred=True, contrast_scale=2.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -188,11 +188,12 @@ def test_what_speaks_for_a_window_is_the_nearest_class_that_is_not_barred_whatev
     found = best_of(parts, near, MGCL_PLUS)
     assert total(parts, MGCL_PLUS).argmax(1).tolist() == [3, 0]
     assert found.closeness.tolist() == pytest.approx([0.9, 0.9])
-    assert found.contrast.tolist() == pytest.approx([-0.8, 0.1])
+    scale = MGCL_PLUS.contrast_scale
+    assert found.contrast.tolist() == pytest.approx([-0.8 * scale, 0.1 * scale])
     barred = torch.tensor([[True, False, False, False], [False, False, False, True]])
     rest = best_of(parts, near, MGCL_PLUS, barred)
     assert rest.closeness.tolist() == pytest.approx([0.4, 0.9])
-    assert rest.contrast.tolist() == pytest.approx([0.3, 0.1])
+    assert rest.contrast.tolist() == pytest.approx([0.3 * scale, 0.1 * scale])
     uncentred = best_of(parts, near, replace(MGCL_PLUS, centred=False))
     assert uncentred.contrast.tolist() == [0, 0]
 

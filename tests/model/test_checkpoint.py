@@ -292,7 +292,7 @@ def test_the_encoder_of_the_training_is_taken() -> None:
 def test_features_that_cannot_be_the_encoder_s_are_refused_whatever_hash_stands_beside_them() -> None:
     encoder = MiniEncoder("cpu")
     made = adapter()
-    with pytest.raises(EncoderMismatch, match="13 and 11 numbers, not 768 and 256"):
+    with pytest.raises(EncoderMismatch, match="13 and 11 numbers, not 768 and 385"):
         check_encoder(replace(made, provenance=replace(made.provenance, weights_hash=encoder.weights_hash)), encoder)
 
 

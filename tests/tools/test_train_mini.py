@@ -109,8 +109,8 @@ def test_from_clips_to_weights_that_the_encoder_loads(
     export.main()
     assert weights.stat().st_size <= 10e6
     encoder, former = MiniEncoder("cpu", weights), MiniEncoder("cpu", WEIGHTS)
-    assert (encoder.audio_dim, encoder.text_dim, encoder.tag_names) == (768, 256, former.tag_names)
-    assert torch.equal(encoder.embed_text(["rain"]), former.embed_text(["rain"]))
+    assert (encoder.audio_dim, encoder.text_dim, encoder.tag_names) == (768, 385, former.tag_names)
+    assert torch.equal(encoder._text(["rain"]), former._text(["rain"]))
     monkeypatch.setattr(sys, "argv", ["evaluate", str(weights), "--corpus", str(corpus), "--episodes", "2"])
     monkeypatch.setattr(evaluate, "CELLS", ((2, 1), (3, 5)))
     evaluate.main()

@@ -12,13 +12,16 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .batches import SILENCE
 from .student import ACOUSTIC, EFFECTS, HIDDEN, TAGS, TEXT, Student, folded
 
-PROFILE_AXES, PROFILE_SHARDS = 128, 8
+TAG_AXES, TAG_SHARDS, TAG_STRIDE = 128, 10, 8
 CLIPPINGS = (1.0, 0.9, 0.8, 0.7)
-VERSION = "mini-3.1"
-SHARES = (0.3, 0.2, 0.3, 0.2)
+WEAKEST = 0.01
+"""An axis of the tags' logits whose variance is less than so much of the largest one's is not raised to the others."""
+VERSION = "mini-3.2"
+SHARES = (0.2, 0.1, 0.35, 0.35)
+TEMPERATURE, WEIGHT = 0.03, 4.0
+"""Of a text's choice among tags, and how much they count beside its meaning."""
 
 
 def main() -> None:
@@ -26,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("weights", type=Path, help="the file to write")
-    parser.add_argument("--pool", type=Path, required=True, help="the tag profile's axes come from its teacher's tags")
+    parser.add_argument("--pool", type=Path, required=True, help="what the tags usually say is heard in its windows")
     parser.add_argument("--text-from", type=Path, default=WEIGHTS, help="a file of mini whose text half is kept")
     parser.add_argument("--shares", type=float, nargs=4, default=SHARES, help="acoustic, semantic, effects, tags")
     parser.add_argument("--training", default="", help="what the model was trained on, in a sentence")
@@ -35,7 +38,7 @@ def main() -> None:
     state = torch.load(wish.checkpoint, map_location="cpu", weights_only=True)
     student = averaged(state)
     notes = {"training": f"{wish.training} {state['seen']} windows seen.".strip(), "licence": wish.licence}
-    save(wish.weights, student, profile_axes(pooled_tags(wish.pool)), wish.text_from, wish.shares, notes)
+    save(wish.weights, student, tag_space(logits(student, wish.pool)), wish.text_from, wish.shares, notes)
     print(f"{wish.weights}: {wish.weights.stat().st_size} bytes")
 
 
@@ -48,26 +51,33 @@ def averaged(state: dict[str, Tensor]) -> Student:
     return student.eval()
 
 
-def pooled_tags(pool: Path) -> Tensor:
-    """(segments, tags): what the teacher heard in the first shards."""
-    shards = sorted(pool.glob("*.npz"))[:PROFILE_SHARDS]
-    return torch.from_numpy(np.concatenate([np.load(shard)["tags"][::2] for shard in shards])).float().flatten(0, 1)
+@torch.no_grad()
+def logits(student: Student, pool: Path) -> Tensor:
+    """(segments, tags): what the student says of every eighth window of the first shards."""
+    windows = [np.load(shard)["frames"][::TAG_STRIDE] for shard in sorted(pool.glob("*.npz"))[:TAG_SHARDS]]
+    return torch.cat([student(torch.from_numpy(each).float()).tags for each in windows]).flatten(0, 1)
 
 
-def profile_axes(tags: Tensor) -> Tensor:
-    """(tags, PROFILE_AXES): where the roots of (segments, tags) vary most; silence takes no part."""
-    roots = tags.clamp_min(0).sqrt()
-    roots[:, SILENCE] = 0
-    axes = torch.linalg.eigh(roots.T @ roots / len(roots))[1].flip(1)[:, :PROFILE_AXES].clone()
-    axes[SILENCE] = 0
-    return axes
+def tag_space(rows: Tensor) -> dict[str, Tensor]:
+    """The mean of (segments, tags) logits, their largest axes and the spread along each."""
+    centre = rows.mean(0)
+    variances, axes = (
+        each.flip(-1)[..., :TAG_AXES].contiguous() for each in torch.linalg.eigh(torch.cov((rows - centre).T))
+    )
+    return {"centre": centre, "axes": axes, "spread": (variances + WEAKEST * variances[0]).sqrt()}
 
 
 def save(
-    path: Path, student: Student, axes: Tensor, text_from: Path, shares: tuple[float, ...], notes: dict[str, str]
+    path: Path,
+    student: Student,
+    tags: dict[str, Tensor],
+    text_from: Path,
+    shares: tuple[float, ...],
+    notes: dict[str, str],
 ) -> None:
     """Whole or not at all."""
-    tensors = {f"audio.{name}": tensor for name, tensor in folded(student).items()} | {"text.profile": axes}
+    tensors = {f"audio.{name}": tensor for name, tensor in folded(student).items()}
+    tensors |= {f"tags.{name}": tensor for name, tensor in tags.items()}
     stored = {}
     for name, tensor in tensors.items():
         stored |= quantised(name, tensor) if tensor.dim() > 1 and name != "audio.stem.weight" else {name: tensor}
@@ -77,7 +87,7 @@ def save(
             stored[name] = file.get_tensor(name)
     heads = {"acoustic": ACOUSTIC, "text": TEXT, "effects": EFFECTS, "tags": TAGS}
     net = {"channels": student.channels, "hidden": HIDDEN} | heads
-    config = json.dumps({"net": net, "weights": list(shares), "tag_share": 0.0})
+    config = json.dumps({"net": net, "weights": list(shares), "tags": {"temperature": TEMPERATURE, "weight": WEIGHT}})
     notes = {
         "version": VERSION,
         "config": config,

@@ -7,10 +7,13 @@ import numpy as np
 from mgcld_plugins.encoders._mini_audio import SAMPLE_RATE
 
 from .clips import Clip
+from .hybrids import apart, crossed
 from .signals import WINDOW, Random, Samples, colour, decibels, filtered, noise, rms, room
 from .synthesis import synthesise
 
 NO_CLIP = -1
+AS_THEY_ARE, MADE = 0.2, 0.14
+"""Shares of the windows: clips as they are, and synthesised ones."""
 
 
 @dataclass(frozen=True)
@@ -33,21 +36,41 @@ def chances(clips: list[Clip]) -> np.ndarray:
 class Mixer:
     """Draws mixtures without end."""
 
-    def __init__(self, clips: list[Clip], random: Random) -> None:
-        self._clips, self._chances, self._random = clips, chances(clips), random
+    def __init__(self, clips: list[Clip], random: Random, hybrids: float = 0.0) -> None:
+        """`hybrids` is their share of the windows."""
+        self._clips, self._chances, self._random, self._crossed = clips, chances(clips), random, hybrids
 
     def __call__(self) -> Mixture:
-        """A fifth are clips as they are, a seventh is synthesised, the rest is worked on and mixed."""
+        """Some are clips as they are, synthesised or crossed (`hybrids`), the rest is worked on and mixed."""
         random, kind = self._random, self._random.random()
-        if kind < 0.2:
+        if kind < AS_THEY_ARE:
             clip = self._drawn()
             return Mixture(_cut(self._clips[clip].samples, random, hard=False), clip, 1.0)
-        clip = NO_CLIP if kind < 0.34 else self._drawn()
-        sound = synthesise(random) if clip == NO_CLIP else _cut(self._clips[clip].samples, random, hard=True)
+        clip = NO_CLIP if kind < AS_THEY_ARE + MADE + self._crossed else self._drawn()
+        if clip != NO_CLIP:
+            sound = self._worked_on(clip)
+        else:
+            sound = synthesise(random) if kind < AS_THEY_ARE + MADE else self._hybrid()
+        if kind < AS_THEY_ARE + MADE + self._crossed and random.random() < 0.5:
+            return Mixture(_levelled(sound, random), clip, 1.0)
         sound, share = self._accompanied(self._placed(sound, 0.45))
         if random.random() < 0.3:
             sound = sound + noise(random) * np.float32(max(rms(sound), 1e-3) * decibels(-random.uniform(3, 35)))
         return Mixture(_levelled(self._placed(sound, 0.15), random), clip, share)
+
+    def _worked_on(self, clip: int) -> Samples:
+        return _cut(self._clips[clip].samples, self._random, hard=True)
+
+    def _hybrid(self) -> Samples:
+        """Of two clips, or of one; sometimes twice."""
+        random, sound = self._random, self._worked_on(self._drawn())
+        for _ in range(2 if random.random() < 0.25 else 1):
+            if random.random() < 0.7:
+                other = synthesise(random) if random.random() < 0.15 else self._worked_on(self._drawn())
+                sound = crossed(sound, other, random)
+            else:
+                sound = apart(sound, random)
+        return sound
 
     def _drawn(self) -> int:
         return int(self._random.choice(len(self._clips), p=self._chances))

@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, action="append", required=True, help="folder of clips; may be repeated")
     parser.add_argument("--teacher", type=Path, required=True, help="YAMNet's TFLite file")
     parser.add_argument("--seed", type=int, default=0, help="one for each process that writes into the pool")
+    parser.add_argument("--hybrids", type=float, default=0.45, help="share of windows that are two clips crossed")
     parser.add_argument("--shards", type=int, default=60)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no further shard after so long")
     wish = parser.parse_args()
@@ -44,7 +45,7 @@ def main() -> None:
         if time.monotonic() - begin > 60 * wish.minutes:
             break
         random = np.random.default_rng([wish.seed, number])
-        write(path, material, Mixer(material, random), teacher, SHARD)
+        write(path, material, Mixer(material, random, wish.hybrids), teacher, SHARD)
         print(f"{path.name} after {time.monotonic() - begin:.0f} s", flush=True)
 
 

@@ -1,9 +1,11 @@
 """What the texts of clips mean: vectors in the text space of `mini`, from MiniLM and from mini's own text table."""
 
+import json
 from pathlib import Path
 
 import torch
-from mgcld_plugins.encoders.mini import MiniEncoder
+from mgcld_plugins.encoders._mini_text import TextTable
+from mgcld_plugins.encoders.mini import read_weights
 from safetensors import safe_open
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -17,12 +19,13 @@ def text_vectors(texts: list[str], weights: Path) -> Tensor:
     At work a class name goes through the table; MiniLM knows better what it means. `weights` is a file of mini.
     """
     sentences = [f"the sound of {text}" for text in texts]
-    mini = MiniEncoder("cpu", weights)
+    tensors, notes = read_weights(weights)
+    table = TextTable(tensors["text.table"], notes["vocab"].split("\n"))
     tags = tag_vectors(weights)
-    spoken = [f"the sound of {tag.lower()}" for tag in mini.tag_names]
+    spoken = [f"the sound of {tag.lower()}" for tag in json.loads(notes["tag_names"])]
     meant = torch.from_numpy(_minilm(sentences + spoken))
     turn = projection(meant[len(texts) :], tags)
-    return normalize(normalize(meant[: len(texts)] @ turn, dim=-1) + mini.embed_text(sentences), dim=-1)
+    return normalize(normalize(meant[: len(texts)] @ turn, dim=-1) + table(sentences), dim=-1)
 
 
 def projection(minilm: Tensor, mini: Tensor) -> Tensor:
