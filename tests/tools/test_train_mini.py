@@ -18,6 +18,7 @@ pytest.importorskip("scipy", reason="the recipe needs scipy")
 from train_mini import clips, evaluate, export, pool, prepare, report, train
 from train_mini.batches import Pool
 from train_mini.episodes import few_shot, zero_shot
+from train_mini.hybrids import apart, crossed
 from train_mini.licences import may_be_published
 from train_mini.mixing import Mixer
 from train_mini.student import Student, audio_half, begun_from, folded
@@ -262,3 +263,23 @@ def test_episodes_of_classes_that_lie_apart_are_all_right() -> None:
     assert zero_shot(near, torch.eye(9)[:6], classes) == 100
     blind = few_shot(torch.ones(48, 9) / 3, classes, 4, 3, 10)
     assert blind.prototype == 25
+
+
+def test_two_sounds_are_crossed_and_one_is_taken_apart(corpus: Path) -> None:
+    random = np.random.default_rng(5)
+    one, other = (sound(text, 0).astype(np.float32) for text in TEXTS[:2])
+    one, other = (np.resize(each, 80_000) for each in (one, other))
+    made = [crossed(one, other, random) for _ in range(24)] + [apart(one, random) for _ in range(12)]
+    for each in made:
+        assert each.shape == (80_000,)
+        assert each.dtype == np.float32
+        assert np.isfinite(each).all()
+        assert np.sqrt(np.mean(each**2)) == pytest.approx(np.sqrt(np.mean(one**2)), rel=0.05)
+    assert sum(abs(np.corrcoef(each, one)[0, 1]) < 0.9 for each in made) > 20
+    silent = np.zeros(80_000, np.float32)
+    for each in (crossed(one, silent, random), crossed(silent, one, random), apart(silent, random)):
+        assert np.isfinite(each).all()
+    mixer = Mixer(clips.read([corpus], pool.usable), random, hybrids=0.66)
+    mixtures = [mixer() for _ in range(30)]
+    assert all(mixture.share == 1 for mixture in mixtures if mixture.clip >= 0)  # the rest is crossed or synthesised
+    assert sum(mixture.clip < 0 for mixture in mixtures) > 12
