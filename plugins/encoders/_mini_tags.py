@@ -7,12 +7,11 @@ about, so that the product of the two is how much more than usual those tags are
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import normalize, softmax
+from torch.nn.functional import softmax
 
 LEAST = 1e-5
 """No tag is believed to be more absent, or more present, than so."""
@@ -57,21 +56,13 @@ def text_rows(
     """
     both = torch.cat([text, weight**0.5 * tags], 1) / (1 + weight) ** 0.5
     missing = (1 - both.square().sum(1, keepdim=True)).clamp_min(0).sqrt()
-    return normalize(torch.cat([both, missing], 1), dim=-1)
+    return torch.cat([both, missing], 1)
 
 
-def alignment(parts: Sequence[tuple[str, int, float]], weight: float) -> Float[Tensor, "audio both"]:
-    """Picks what is heard of meaning and of tags out of a feature, from (name, size, share) of its parts in order."""
-    size = {name: dim for name, dim, _ in parts}
-    picked: dict[str, Any] = {
-        "semantic": (0, 1 / (1 + weight) ** 0.5),
-        "tags": (size["semantic"], (weight / (1 + weight)) ** 0.5),
-    }
-    made = torch.zeros(sum(size.values()), size["semantic"] + size["tags"] + 1)
-    row = 0
-    for name, dim, share in parts:
-        if name in picked:
-            column, scale = picked[name]
-            made[row : row + dim, column : column + dim] = torch.eye(dim) * scale / share**0.5
-        row += dim
+def alignment(sizes: Sequence[int], shares: Sequence[float], weight: float) -> Float[Tensor, "audio both"]:
+    """Picks what is heard of meaning and of tags out of a feature; its parts: acoustic, semantic, effects, tags."""
+    acoustic, semantic, _, tags = sizes
+    made = torch.zeros(sum(sizes), semantic + tags + 1)
+    made[acoustic : acoustic + semantic, :semantic] = torch.eye(semantic) / ((1 + weight) * shares[1]) ** 0.5
+    made[-tags:, semantic:-1] = torch.eye(tags) * (weight / ((1 + weight) * shares[3])) ** 0.5
     return made

@@ -21,6 +21,11 @@ class TextTable:
         self._tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
         self._tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
 
+    @classmethod
+    def of(cls, tensors: dict[str, Tensor], notes: dict[str, str], device: torch.device) -> "TextTable":
+        """From what a weights file holds."""
+        return cls(tensors["text.table"].to(device), notes["vocab"].split("\n"))
+
     def __call__(self, texts: Sequence[str]) -> Float[Tensor, "texts text"]:
         """Unit rows; a text without a single known piece is the vector of `unknown`."""
         rows = [self.table[self._known(encoding.ids)].sum(0) for encoding in self._tokenizer.encode_batch(list(texts))]

@@ -56,15 +56,14 @@ class MiniEncoder:
         self.tag_names: Sequence[str] = tuple(json.loads(notes["tag_names"]))
         self._silence = self.tag_names.index("Silence")
         self._shares: list[float] = config["weights"]
-        self._text = TextTable(tensors["text.table"].to(self._device), notes["vocab"].split("\n"))
+        self._text = TextTable.of(tensors, notes, self._device)
         meaning = self._text([f"the sound of {tag.lower()}" for tag in self.tag_names])
         self._tags = TagSpace.of(tensors, meaning, config["tags"]["temperature"])
         self._tag_weight: float = config["tags"]["weight"]
         self._log_mel = LogMel().to(self._device)
         self._net = _audio_net(config["net"], tensors).to(self._device)
         sizes = [*(config["net"][part] for part in ("acoustic", "text", "effects")), len(self._tags.spread)]
-        parts = list(zip(("acoustic", "semantic", "effects", "tags"), sizes, self._shares, strict=True))
-        self._alignment = alignment(parts, self._tag_weight).to(self._device)
+        self._alignment = alignment(sizes, self._shares, self._tag_weight).to(self._device)
         self.audio_dim, self.text_dim = self._alignment.shape
 
     @classmethod

@@ -185,25 +185,27 @@ def test_shots_that_are_left_out_together_do_not_hear_each_other(options: Method
 def test_the_choice_trusts_the_contrast_where_the_text_is_right_and_the_cache_is_not() -> None:
     heard, explanations = world([6, 6, 6])
     lost = Keys(torch.roll(heard.keys.coarse, 1, 0), torch.roll(heard.keys.fine, 1, 0), heard.keys.weights)
-    options = replace(MGCL_PLUS, audio_share=0.0, within=0.0)  # the contrast listens to the caption alone
+    # The contrast listens to the caption alone, and begins in the middle of what may be chosen.
+    options = replace(MGCL_PLUS, audio_share=0.0, within=0.0, contrast_scale=1.0)
     trusted = _chosen(material(lost, heard.caption, heard.labels, 3, options), explanations, options)
     misled = Material(heard.keys, torch.roll(heard.caption, 1, 0), heard.labels, 3, heard.near)
     distrusted = _chosen(misled, explanations, options)
-    assert trusted.contrast_scale == options.contrast_scale > distrusted.contrast_scale  # more is not offered
+    assert trusted.contrast_scale > options.contrast_scale > distrusted.contrast_scale
 
 
 def test_the_choice_is_the_scale_at_which_left_out_shots_come_out_right() -> None:
     labels = torch.arange(3).repeat_interleave(6)
     right = torch.eye(3)[labels]
     wrong = right.roll(1, 1)
+    options = replace(MGCL_PLUS, contrast_scale=1.0)
 
     def chosen(cache: torch.Tensor, contrast: torch.Tensor) -> float:
         answers = LeftOut(torch.arange(18), {0: Parts(cache, cache, contrast, contrast)}, cache)
-        return selected(answers, labels, MGCL_PLUS).contrast_scale
+        return selected(answers, labels, options).contrast_scale
 
     assert chosen(1.5 * wrong, right) == 2
     assert chosen(0.7 * right, wrong) == 0.5
-    assert chosen(right, right) == MGCL_PLUS.contrast_scale == 2
+    assert chosen(right, right) == options.contrast_scale == 1
 
 
 def test_where_everything_is_right_nothing_is_chosen_otherwise() -> None:
@@ -275,12 +277,16 @@ def test_the_papers_loss_is_the_cross_entropy_of_the_total(options: MethodOption
     assert next(training(fusion, heard, explanations, options)) == (0, pytest.approx(wanted, abs=1e-5))
 
 
-def test_mgclplus_trains_on_tempered_logits_without_own_keys_and_against_the_centre() -> None:
+# Shrinking is measured on all shots, here on those that are left: the larger the contrast, the more that shows.
+@pytest.mark.parametrize(
+    "options", [replace(MGCL_PLUS, contrast_scale=1.0), replace(MGCL_PLUS, within=0.0)], ids=["shrunk", "as it is"]
+)
+def test_mgclplus_trains_on_tempered_logits_without_own_keys_and_against_the_centre(options: MethodOptions) -> None:
     heard, explanations = world([3, 1, 4])
-    fusion = new_fusion(alignment(), MGCL_PLUS)
+    fusion = new_fusion(alignment(), options)
     own, said = heard.keys, fusion.coarse(heard.keys.coarse, heard.caption)
     losses = []
-    contrast = coarse_contrast(said, explanations, MGCL_PLUS).detach().double()
+    contrast = coarse_contrast(said, explanations, options).detach().double()
     by_class = [contrast[heard.labels == c].mean(0) for c in range(3)]
     contrast = contrast - torch.stack(by_class).mean(0)
     for i, label in enumerate(heard.labels.tolist()):
@@ -288,16 +294,15 @@ def test_mgclplus_trains_on_tempered_logits_without_own_keys_and_against_the_cen
         rest_keys = own[rest.nonzero()[:, 0]]
         cache = torch.zeros(3, dtype=torch.float64)
         if int((heard.labels == label).sum()) > 1:  # the only shot of its class trains on the contrast alone
-            left = similarities(rest_keys, rest_keys, MGCL_PLUS)
+            left = similarities(rest_keys, rest_keys, options)
             values = heard.values[rest]
-            near = similarities(own[this], rest_keys, MGCL_PLUS)
-            coarse, fine = closenesses(near, values, cohesions(left, values, MGCL_PLUS), MGCL_PLUS)
-            solved = solved_logits(near, solved_values(left, values, MGCL_PLUS), MGCL_PLUS)
+            near = similarities(own[this], rest_keys, options)
+            coarse, fine = closenesses(near, values, cohesions(left, values, options), options)
+            solved = solved_logits(near, solved_values(left, values, options), options)
             cache = (coarse + fine + solved[0] + solved[1])[0].double()
-        logits = 8.0 * (cache + 2 * MGCL_PLUS.contrast_scale * contrast[i])
+        logits = 8.0 * (cache + 2 * options.contrast_scale * contrast[i])
         losses.append(float(logits.exp().sum().log() - logits[label]))
-    # Without shrinking: it is measured on all shots, here on those that are left.
-    found = next(training(fusion, heard, explanations, replace(MGCL_PLUS, within=0.0)))
+    found = next(training(fusion, heard, explanations, options))
     assert found == (0, pytest.approx(sum(losses) / 8, abs=1e-4))
 
 

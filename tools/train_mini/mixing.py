@@ -14,6 +14,8 @@ from .synthesis import synthesise
 NO_CLIP = -1
 AS_THEY_ARE, MADE = 0.2, 0.14
 """Shares of the windows: clips as they are, and synthesised ones."""
+ALONE = 0.5
+"""How many of the synthesised and crossed ones are left as they are."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +48,22 @@ class Mixer:
         if kind < AS_THEY_ARE:
             clip = self._drawn()
             return Mixture(_cut(self._clips[clip].samples, random, hard=False), clip, 1.0)
-        clip = NO_CLIP if kind < AS_THEY_ARE + MADE + self._crossed else self._drawn()
-        if clip != NO_CLIP:
-            sound = self._worked_on(clip)
-        else:
-            sound = synthesise(random) if kind < AS_THEY_ARE + MADE else self._hybrid()
-        if kind < AS_THEY_ARE + MADE + self._crossed and random.random() < 0.5:
+        clip, sound = self._main(kind)
+        if clip == NO_CLIP and random.random() < ALONE:
             return Mixture(_levelled(sound, random), clip, 1.0)
         sound, share = self._accompanied(self._placed(sound, 0.45))
         if random.random() < 0.3:
             sound = sound + noise(random) * np.float32(max(rms(sound), 1e-3) * decibels(-random.uniform(3, 35)))
         return Mixture(_levelled(self._placed(sound, 0.15), random), clip, share)
+
+    def _main(self, kind: float) -> tuple[int, Samples]:
+        """The sound that others accompany, and its clip."""
+        if kind < AS_THEY_ARE + MADE:
+            return NO_CLIP, synthesise(self._random)
+        if kind < AS_THEY_ARE + MADE + self._crossed:
+            return NO_CLIP, self._hybrid()
+        clip = self._drawn()
+        return clip, self._worked_on(clip)
 
     def _worked_on(self, clip: int) -> Samples:
         return _cut(self._clips[clip].samples, self._random, hard=True)

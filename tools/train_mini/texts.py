@@ -20,7 +20,7 @@ def text_vectors(texts: list[str], weights: Path) -> Tensor:
     """
     sentences = [f"the sound of {text}" for text in texts]
     tensors, notes = read_weights(weights)
-    table = TextTable(tensors["text.table"], notes["vocab"].split("\n"))
+    table = TextTable.of(tensors, notes, torch.device("cpu"))
     tags = tag_vectors(weights)
     spoken = [f"the sound of {tag.lower()}" for tag in json.loads(notes["tag_names"])]
     meant = torch.from_numpy(_minilm(sentences + spoken))
