@@ -45,7 +45,7 @@ class Head:
     fusion: Fusion
     """W_c, W_p and W_f."""
     centre: Contrasts
-    """What the contrast says of the support set on average: one row."""
+    """Where the contrast of each class begins to speak for it: one row."""
 
     def parts(self, near: Similarities, query: Keys, caption: Float[Tensor, "batch text"]) -> Parts:
         """What each part says of a batch; `near` compares it with the support set."""

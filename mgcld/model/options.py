@@ -39,10 +39,11 @@ class MethodOptions:
     salience_temperature: float = 0.1
     """Of the softmax."""
     centred: bool = False
-    """Whether the contrast of each class is read against its mean over the support set: some sentences are near to any
-    sound, others to none."""
+    """Whether the contrast of each class is read against what it says of the shots (see `centre_of`): some sentences
+    are near to any sound, others to none."""
     contrast_scale: float = 1.0
-    """Multiplies the contrast."""
+    """Multiplies the contrast. What leave-one-out chooses (`selected`) begins at this over the root of the number of
+    shots of a class: with more shots the cache is surer, the text is not."""
     initialisation: Literal["aligned", "default"] = "aligned"
     """Where W_c, W_p and W_f begin: at the encoder's alignment, or at random."""
     audio_share: float = 0.5

@@ -47,7 +47,7 @@ class Cohesion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contrasts:
-    """What the contrast says for each class, at both grains; one row where it is the mean over a support set."""
+    """What the contrast says for each class, at both grains; one row where it is what a support set is read against."""
 
     coarse: Float[Tensor, "batch classes"]
     fine: Float[Tensor, "batch classes"]
@@ -57,7 +57,7 @@ class Contrasts:
         return Contrasts(self.coarse.to(device), self.fine.to(device))
 
     def against(self, centre: "Contrasts") -> "Contrasts":
-        """Read against the mean over the support set."""
+        """Read against where each class begins."""
         return Contrasts(self.coarse - centre.coarse, self.fine - centre.fine)
 
 
@@ -134,11 +134,20 @@ def contrast_logits(
 
 
 def centre_of(found: Contrasts, values: Float[Tensor, "shots classes"], options: MethodOptions) -> Contrasts:
-    """What the contrast says of a support set on average, each class counting alike; 0 where it is not centred."""
+    """Where the contrast of each class begins to speak for it, given what it says of the shots; 0 if not centred.
+
+    That is midway between what it says of the class's own shots and of the others', each class counting alike: where
+    the two would be told apart best, were they equally wide. One class alone has its own only.
+    """
     if not options.centred:
         return Contrasts(torch.zeros_like(found.coarse[:1]), torch.zeros_like(found.fine[:1]))
-    share = (values / values.sum(0)).mean(1)
-    return Contrasts((share @ found.coarse)[None], (share @ found.fine)[None])
+    return Contrasts(_midway(found.coarse, values)[None], _midway(found.fine, values)[None])
+
+
+def _midway(found: Float[Tensor, "shots classes"], values: Float[Tensor, "shots classes"]) -> Float[Tensor, " classes"]:
+    means = (values / values.sum(0)).T @ found
+    own, classes = means.diagonal(), len(means)
+    return own if classes == 1 else (own + (means.sum(0) - own) / (classes - 1)) / 2
 
 
 def total(parts: Parts, options: MethodOptions) -> Float[Tensor, "batch classes"]:

@@ -5,6 +5,7 @@ left-out shots are its queries. The choice of `contrast_scale` and `steps`, the 
 and the accuracy in the report come from these answers only.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -107,9 +108,11 @@ def _joined(parts: list[Parts]) -> Parts:
 def selected(left_out: LeftOut, labels: Int[Tensor, " shots"], options: MethodOptions) -> MethodOptions:
     """The options with the `contrast_scale` and `steps` of least loss on left-out shots.
 
-    Each doubling away from the default costs a nat in all, so that a handful of shots does not decide alone.
+    Each doubling away from where the scale begins costs a nat in all, so that a handful of shots does not decide alone.
     """
     truth = labels[left_out.shots]
+    per_class = len(labels) / len(torch.unique(labels))
+    options = replace(options, contrast_scale=options.contrast_scale / math.sqrt(per_class))
     choices = [replace(options, contrast_scale=scale, steps=steps) for scale in SCALES for steps in left_out.parts]
     return min(choices, key=lambda choice: _cost(left_out, truth, choice, options))
 

@@ -213,12 +213,16 @@ def solved(shots: Sequence[Sound], labels: Sequence[int], classes: int, reading:
 
 
 def centre(said: Sequence[Vector], labels: Sequence[int], classes: int) -> Vector:
-    """The mean over the classes of the mean over the class's shots of what was said of each shot."""
+    """For each class, midway between what was said for it of its own shots and of the other classes', on average."""
     means = []
     for j in range(classes):
         own = [said[i] for i, label in enumerate(labels) if label == j]
         means.append(sum(own[1:], start=own[0]) / len(own))
-    return sum(means[1:], start=means[0]) / classes
+    between = []
+    for j in range(classes):
+        others = [float(means[k][j]) for k in range(classes) if k != j]
+        between.append((float(means[j][j]) + sum(others) / len(others)) / 2)
+    return np.array(between)
 
 
 def centres(

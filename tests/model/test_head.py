@@ -73,6 +73,13 @@ def test_a_class_recorded_ten_times_as_often_does_not_move_the_centre() -> None:
     torch.testing.assert_close(more.fine, once.fine)
 
 
+def test_a_single_class_is_read_against_its_own_shots() -> None:
+    found = Contrasts(torch.tensor([[0.1], [0.3]]), torch.tensor([[0.2], [0.6]]))
+    centre = centre_of(found, torch.ones(2, 1), options.MGCL_PLUS)
+    torch.testing.assert_close(centre.coarse, torch.tensor([[0.2]]))
+    torch.testing.assert_close(centre.fine, torch.tensor([[0.4]]))
+
+
 def test_sentences_that_are_near_to_any_sound_win_nothing_by_it() -> None:
     """A constant added to what the contrast says for a class, of shots and of windows."""
     values = torch.eye(CLASSES)[torch.tensor(LABELS)]
@@ -88,12 +95,14 @@ def test_sentences_that_are_near_to_any_sound_win_nothing_by_it() -> None:
         assert torch.allclose(moved.fine, plain.fine, atol=1e-5) is same
 
 
-def test_of_the_support_set_itself_the_centred_contrast_says_nothing_on_average() -> None:
+def test_of_the_support_set_itself_the_centred_contrast_is_as_far_above_0_for_own_shots_as_below_for_others() -> None:
     made, made_head = world(3), measured(3, options.MGCL_PLUS)
     parts = made_head.parts(similarities(made.keys, made.keys, options.MGCL_PLUS), made.keys, made.shot_caption)
-    share = (made.values / made.values.sum(0)).mean(1)
     for said in (parts.coarse_contrast, parts.fine_contrast):
-        assert torch.allclose(share @ said, torch.zeros(CLASSES), atol=1e-5)
+        for c in range(CLASSES):
+            by_class = [float(said[made.values[:, k] > 0, c].mean()) for k in range(CLASSES)]
+            own = by_class.pop(c)
+            assert own == pytest.approx(-sum(by_class) / len(by_class), abs=1e-5)
         assert float(said.abs().max()) > 0.05
 
 

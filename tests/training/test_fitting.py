@@ -185,19 +185,19 @@ def test_shots_that_are_left_out_together_do_not_hear_each_other(options: Method
 def test_the_choice_trusts_the_contrast_where_the_text_is_right_and_the_cache_is_not() -> None:
     heard, explanations = world([6, 6, 6])
     lost = Keys(torch.roll(heard.keys.coarse, 1, 0), torch.roll(heard.keys.fine, 1, 0), heard.keys.weights)
-    # The contrast listens to the caption alone, and begins in the middle of what may be chosen.
-    options = replace(MGCL_PLUS, audio_share=0.0, within=0.0, contrast_scale=1.0)
+    # The contrast listens to the caption alone, and with 6 shots a class begins at 1, between what may be chosen.
+    options = replace(MGCL_PLUS, audio_share=0.0, within=0.0, contrast_scale=6**0.5)
     trusted = _chosen(material(lost, heard.caption, heard.labels, 3, options), explanations, options)
     misled = Material(heard.keys, torch.roll(heard.caption, 1, 0), heard.labels, 3, heard.near)
     distrusted = _chosen(misled, explanations, options)
-    assert trusted.contrast_scale > options.contrast_scale > distrusted.contrast_scale
+    assert trusted.contrast_scale > 1 > distrusted.contrast_scale
 
 
 def test_the_choice_is_the_scale_at_which_left_out_shots_come_out_right() -> None:
     labels = torch.arange(3).repeat_interleave(6)
     right = torch.eye(3)[labels]
     wrong = right.roll(1, 1)
-    options = replace(MGCL_PLUS, contrast_scale=1.0)
+    options = replace(MGCL_PLUS, contrast_scale=6**0.5)
 
     def chosen(cache: torch.Tensor, contrast: torch.Tensor) -> float:
         answers = LeftOut(torch.arange(18), {0: Parts(cache, cache, contrast, contrast)}, cache)
@@ -205,11 +205,20 @@ def test_the_choice_is_the_scale_at_which_left_out_shots_come_out_right() -> Non
 
     assert chosen(1.5 * wrong, right) == 2
     assert chosen(0.7 * right, wrong) == 0.5
-    assert chosen(right, right) == options.contrast_scale == 1
+    assert chosen(right, right) == 1
+
+
+@pytest.mark.parametrize(("shots", "begins"), [(4, 1.0), (16, 0.5), (64, 0.25)])
+def test_with_more_shots_the_text_counts_less_unless_they_say_otherwise(shots: int, begins: float) -> None:
+    labels = torch.arange(3).repeat_interleave(shots)
+    right = torch.eye(3)[labels]
+    answers = LeftOut(torch.arange(3 * shots), {0: Parts(right, right, right, right)}, right)
+    assert MGCL_PLUS.contrast_scale == 2
+    assert selected(answers, labels, MGCL_PLUS).contrast_scale == begins
 
 
 def test_where_everything_is_right_nothing_is_chosen_otherwise() -> None:
-    assert _chosen(*world([6, 6, 6]), MGCL_PLUS) == MGCL_PLUS
+    assert _chosen(*world([4, 4, 4]), MGCL_PLUS) == replace(MGCL_PLUS, contrast_scale=1.0)
     assert MGCL_PLUS.steps == 0
 
 
@@ -284,19 +293,20 @@ def test_the_papers_loss_is_the_cross_entropy_of_the_total(options: MethodOption
 def test_mgclplus_trains_on_tempered_logits_without_own_keys_and_against_the_centre(options: MethodOptions) -> None:
     heard, explanations = world([3, 1, 4])
     fusion = new_fusion(alignment(), options)
-    own, said = heard.keys, fusion.coarse(heard.keys.coarse, heard.caption)
+    keys, said = heard.keys, fusion.coarse(heard.keys.coarse, heard.caption)
     losses = []
     contrast = coarse_contrast(said, explanations, options).detach().double()
-    by_class = [contrast[heard.labels == c].mean(0) for c in range(3)]
-    contrast = contrast - torch.stack(by_class).mean(0)
+    by_class = torch.stack([contrast[heard.labels == c].mean(0) for c in range(3)])
+    own, others = by_class.diagonal(), (by_class.sum(0) - by_class.diagonal()) / 2
+    contrast = contrast - (own + others) / 2
     for i, label in enumerate(heard.labels.tolist()):
         rest, this = torch.arange(8) != i, torch.tensor([i])
-        rest_keys = own[rest.nonzero()[:, 0]]
+        rest_keys = keys[rest.nonzero()[:, 0]]
         cache = torch.zeros(3, dtype=torch.float64)
         if int((heard.labels == label).sum()) > 1:  # the only shot of its class trains on the contrast alone
             left = similarities(rest_keys, rest_keys, options)
             values = heard.values[rest]
-            near = similarities(own[this], rest_keys, options)
+            near = similarities(keys[this], rest_keys, options)
             coarse, fine = closenesses(near, values, cohesions(left, values, options), options)
             solved = solved_logits(near, solved_values(left, values, options), options)
             cache = (coarse + fine + solved[0] + solved[1])[0].double()
