@@ -1,6 +1,7 @@
-"""The audio half of `mini`: log-mel frames, and a small residual network over them."""
+"""The audio half of `mini`: log-mel frames, and small residual networks over them."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -68,33 +69,52 @@ class Block(nn.Module):
         return torch.relu(inner + self.skip(x))
 
 
-class AudioNet(nn.Module):
-    """Log-mel frames -> four heads for each segment of 32 frames (three in files that know no effects)."""
+class Heard(NamedTuple):
+    """What is heard in each segment; `tags` are logits, and `acoustic` has no columns where that head is missing."""
 
-    def __init__(self, channels: list[int], hidden: int, acoustic: int, tags: int, text: int, effects: int = 0) -> None:
+    acoustic: Float[Tensor, "batch segments acoustic"]
+    semantic: Float[Tensor, "batch segments text"]
+    effects: Float[Tensor, "batch segments effects"]
+    tags: Float[Tensor, "batch segments tags"]
+
+
+class AudioNet(nn.Module):
+    """Log-mel frames -> four heads for each segment of 32 frames."""
+
+    def __init__(self, channels: list[int], hidden: int, acoustic: int, tags: int, text: int, effects: int) -> None:
         super().__init__()
         c = channels
         self.stem = nn.Conv2d(1, c[0], (7, 5), (4, 2), (2, 2))
         self.block1, self.block2 = Block(c[0], c[1], 2), Block(c[1], c[2], 2)
         self.block3, self.block4 = Block(c[2], c[3], 2), Block(c[3], c[4], (1, 2))
         self.hidden = nn.Linear(2 * c[4], hidden)
-        self.acoustic = nn.Linear(hidden, acoustic)
+        self.acoustic = nn.Linear(hidden, acoustic) if acoustic else None
         self.semantic = nn.Linear(hidden, text)
         self.tags = nn.Linear(hidden, tags)
-        self.effects = nn.Linear(hidden, effects) if effects else None
+        self.effects = nn.Linear(hidden, effects)
 
-    def forward(self, log_mel: Float[Tensor, "batch frames bands"]) -> list[Float[Tensor, "batch segments _"]]:
-        """Acoustic, semantic, effects (if it has them), then probabilities of tags.
-
-        Segments = ceil((frames - 2) / 32), from 3 frames on.
-        """
+    def forward(self, log_mel: Float[Tensor, "batch frames bands"]) -> Heard:
+        """Segments = ceil((frames - 2) / 32), from 3 frames on."""
         x = ((log_mel + MEL_SHIFT) * MEL_SCALE)[:, None].contiguous(memory_format=torch.channels_last)
         x = torch.relu(self.stem(x))
         x = self.block4(self.block3(self.block2(self.block1(x))))
         x = x.permute(0, 2, 3, 1).flatten(2)  # both frequency cells, side by side
         h = torch.relu(self.hidden(x))
-        effects = [] if self.effects is None else [self.effects(h)]
-        return [self.acoustic(h), self.semantic(h), *effects, torch.sigmoid(self.tags(h))]
+        acoustic = h[..., :0] if self.acoustic is None else self.acoustic(h)
+        return Heard(acoustic, self.semantic(h), self.effects(h), self.tags(h))
+
+
+class AudioNets(nn.ModuleList):
+    """Networks that were trained apart, asked the same: the mean of two is wrong less often than either.
+
+    Meaning, effects and tags have axes in common; the acoustic head has its own in each, and the first one's is kept.
+    """
+
+    def forward(self, log_mel: Float[Tensor, "batch frames bands"]) -> Heard:
+        """As one of them."""
+        heard = [net(log_mel) for net in self]
+        means = (torch.stack(part).mean(0) for part in list(zip(*heard, strict=True))[1:])
+        return Heard(heard[0].acoustic, *means)
 
 
 def segments_of(samples: int) -> int:

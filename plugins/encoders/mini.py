@@ -1,7 +1,8 @@
-"""`mini`, the embedded encoder: 16 kHz, 0.32 s segments, 768 audio and 385 text dimensions, 8 MB, a few ms a window.
+"""`mini`, the embedded encoder: 16 kHz, 0.32 s segments, 768 audio and 385 text dimensions, 9 MB, some ms a window.
 
 A segment's feature is four parts side by side: acoustic, semantic (the meaning of texts), effects (what a network that
-knows libraries of sound effects would say) and tags. The text space is meaning and tags side by side.
+knows libraries of sound effects would say) and tags. The text space is meaning and tags side by side. What is heard is
+the mean of what several networks hear.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ from mgcld.data import AudioFeatures, Checkpoint
 from mgcld.errors import CheckpointError, WeightsUnavailable
 
 from .._device import Precision, chosen_device, computing
-from ._mini_audio import SAMPLE_RATE, SEGMENT_SAMPLES, AudioNet, LogMel, least_samples, segments_of
+from ._mini_audio import SAMPLE_RATE, SEGMENT_SAMPLES, AudioNet, AudioNets, LogMel, least_samples, segments_of
 from ._mini_tags import TagSpace, alignment, text_rows
 from ._mini_text import TextTable
 
@@ -51,7 +52,7 @@ class MiniEncoder:
         tensors, notes = read_weights(weights)
         self.weights_hash = hashlib.sha256(weights.read_bytes()).hexdigest()
         config = json.loads(notes["config"])
-        if "tags" not in config:
+        if "nets" not in config:
             raise CheckpointError(f"{weights} is of an earlier mini", help="leave `weights` out of the configuration")
         self.tag_names: Sequence[str] = tuple(json.loads(notes["tag_names"]))
         self._silence = self.tag_names.index("Silence")
@@ -61,8 +62,8 @@ class MiniEncoder:
         self._tags = TagSpace.of(tensors, meaning, config["tags"]["temperature"])
         self._tag_weight: float = config["tags"]["weight"]
         self._log_mel = LogMel().to(self._device)
-        self._net = _audio_net(config["net"], tensors).to(self._device)
-        sizes = [*(config["net"][part] for part in ("acoustic", "text", "effects")), len(self._tags.spread)]
+        self._nets = audio_nets(config["nets"], tensors).to(self._device)
+        sizes = [*(config["nets"][0][part] for part in ("acoustic", "text", "effects")), len(self._tags.spread)]
         self._alignment = alignment(sizes, self._shares, self._tag_weight).to(self._device)
         self.audio_dim, self.text_dim = self._alignment.shape
 
@@ -99,11 +100,11 @@ class MiniEncoder:
         short = max(least_samples(segments) - samples.shape[1], 0)
         frames = self._log_mel(torch.nn.functional.pad(samples, (0, short)))
         with self._computing():
-            *parts, tags = (part.float() for part in self._net(frames))
+            acoustic, semantic, effects, logits = (part.float() for part in self._nets(frames))
         heard = _heard(valid_samples.to(self._device), segments)
+        tags = torch.sigmoid(logits)
         loud = (1 - tags[..., self._silence : self._silence + 1]).clamp_min(QUIETEST)
-        parts[2:] = [_bounded(effects, heard) for effects in parts[2:]]
-        parts = [*parts, self._tags.heard(tags) * loud]
+        parts = [acoustic, semantic, _bounded(effects, heard), self._tags.heard(tags) * loud]
         fine = torch.cat([math.sqrt(s) * _scaled(p, heard) for s, p in zip(self._shares, parts, strict=True)], -1)
         length = fine.norm(dim=-1)
         return AudioFeatures(
@@ -152,7 +153,7 @@ def _scaled(
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors (int8 rows times their scales) and notes of a weights file.
+    """Tensors (rows of eight or four bits times their scales) and notes of a weights file.
 
     Raises:
         WeightsUnavailable: no such file.
@@ -175,11 +176,15 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def _float(value: Tensor, scale: Tensor | None) -> Tensor:
     if scale is None:
         return value.float()
+    if value.dtype == torch.uint8:  # two numbers in each byte, and a scale for each group of a row
+        numbers = torch.stack([value >> 4, value & 15], -1).float() - 8
+        return (numbers.reshape(*scale.shape, -1) * scale.float()[..., None]).flatten(1)
     return value.float() * scale.float().view(-1, *[1] * (value.dim() - 1))
 
 
-def _audio_net(options: dict[str, Any], tensors: dict[str, Tensor]) -> AudioNet:
-    net: Any = AudioNet(**options)  # Any: torch's annotations do not know `to(memory_format=...)`
-    net.load_state_dict({name.removeprefix("audio."): t for name, t in tensors.items() if name.startswith("audio.")})
-    placed: AudioNet = net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+def audio_nets(options: Sequence[dict[str, Any]], tensors: dict[str, Tensor]) -> AudioNets:
+    """The networks of a weights file, from its configuration and tensors (`audio.0.stem.weight`)."""
+    nets: Any = AudioNets(AudioNet(**each) for each in options)  # Any: torch does not annotate `to(memory_format=...)`
+    nets.load_state_dict({name.removeprefix("audio."): t for name, t in tensors.items() if name.startswith("audio.")})
+    placed: AudioNets = nets.eval().requires_grad_(False).to(memory_format=torch.channels_last)
     return placed

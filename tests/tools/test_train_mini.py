@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from mgcld_plugins.encoders.mini import WEIGHTS, MiniEncoder
+from mgcld_plugins.encoders.mini import WEIGHTS, MiniEncoder, audio_nets, read_weights
+from safetensors.torch import save_file
 from torch.nn.functional import normalize
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
@@ -84,10 +85,10 @@ def made(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def trained(
-    made: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, begin_from: Path | None = None
+    made: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, more: str = ""
 ) -> dict[str, object]:
     command = f"train {made / 'pool'} {made / 'prepared.safetensors'} {checkpoint} --batch 16 --threads 1 --device cpu"
-    command += f" --begin-from {begin_from}" if begin_from else ""
+    command += f" {more}"
     monkeypatch.setattr(sys, "argv", [*command.split(), "--minutes", str(seconds / 60), "--check", "01"])
     before = torch.get_num_threads()
     train.main()
@@ -105,13 +106,21 @@ def test_from_clips_to_weights_that_the_encoder_loads(
     assert again["steps"] > state["steps"] > 0
     assert again["seconds"] == 5
     weights = tmp_path / "mini.safetensors"
-    arguments = ["export", str(tmp_path / "run.pt"), str(weights), "--pool", str(made / "pool"), "--licence", "CC0"]
+    narrow = trained(made, tmp_path / "narrow.pt", monkeypatch, 2, more="--channels 8 16 24 32 40")
+    assert narrow["steps"]
+    networks = [str(tmp_path / "run.pt"), str(tmp_path / "narrow.pt")]
+    arguments = ["export", *networks, str(weights), "--pool", str(made / "pool"), "--licence", "CC0"]
     monkeypatch.setattr(sys, "argv", arguments)
     export.main()
     assert weights.stat().st_size <= 10e6
     encoder, former = MiniEncoder("cpu", weights), MiniEncoder("cpu", WEIGHTS)
     assert (encoder.audio_dim, encoder.text_dim, encoder.tag_names) == (768, 385, former.tag_names)
     assert torch.equal(encoder._text(["rain"]), former._text(["rain"]))
+    assert [len(net.stem.bias) for net in encoder._nets] == [32, 8]
+    again = tmp_path / "again.safetensors"
+    monkeypatch.setattr(sys, "argv", ["export", str(weights), str(again), "--pool", str(made / "pool")])
+    export.main()
+    assert all(torch.allclose(t, audio_half(weights)[name], atol=1e-6) for name, t in audio_half(again).items())
     monkeypatch.setattr(sys, "argv", ["evaluate", str(weights), "--corpus", str(corpus), "--episodes", "2"])
     monkeypatch.setattr(evaluate, "CELLS", ((2, 1), (3, 5)))
     evaluate.main()
@@ -143,15 +152,12 @@ def test_the_encoder_hears_what_the_student_heard() -> None:
     for _ in range(3):
         student(frames)  # the normalisations get means and spreads
     heard = student.eval()(frames[:2])
-    from mgcld_plugins.encoders._mini_audio import AudioNet
-
-    net = AudioNet(channels=student.channels, hidden=512, acoustic=256, tags=521, text=256, effects=128)
-    net.load_state_dict(folded(student))
-    acoustic, semantic, effects, tags = net(frames[:2])
-    assert torch.allclose(acoustic, heard.acoustic, atol=1e-4)
-    assert torch.allclose(semantic, heard.semantic, atol=1e-4)
-    assert torch.allclose(effects, heard.effects, atol=1e-4)
-    assert torch.allclose(tags, torch.sigmoid(heard.tags), atol=1e-4)
+    options, tensors = export.together([folded(student), folded(student)])
+    assert [each["acoustic"] for each in options] == [256, 0]
+    assert [each["channels"] for each in options] == 2 * [[32, 64, 128, 192, 256]]
+    found = audio_nets(options, tensors)(frames[:2])
+    for name in ("acoustic", "semantic", "tags", "effects"):
+        assert torch.allclose(getattr(found, name), getattr(heard, name), atol=1e-4)
 
 
 def test_a_student_that_begins_from_weights_says_what_they_say(made: Path) -> None:
@@ -171,7 +177,7 @@ def test_a_student_that_begins_from_weights_says_what_they_say(made: Path) -> No
 
 def test_a_run_may_begin_from_the_shipped_weights(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     half = audio_half(WEIGHTS)
-    state = trained(made, tmp_path / "run.pt", monkeypatch, 0, begin_from=WEIGHTS)
+    state = trained(made, tmp_path / "run.pt", monkeypatch, 0, f"--begin-from {WEIGHTS}")
     student = state["student"]
     assert isinstance(student, dict)
     assert torch.allclose(student["semantic.weight"], half["semantic.weight"], atol=1e-6)
@@ -207,12 +213,19 @@ def test_a_cut_takes_the_same_segments_of_everything(made: Path) -> None:
     assert heard.semantic.shape == (8, 5, 256)
 
 
-def test_rows_in_eight_bits_are_near_what_they_were() -> None:
-    rows = torch.randn(7, 3, 5, 5, generator=torch.Generator().manual_seed(0))
-    stored = export.quantised("x", rows)
-    back = stored["x"].float() * stored["x.scale"].view(7, 1, 1, 1)
-    assert stored["x"].dtype == torch.int8
-    assert (back - rows).norm() < 0.01 * rows.norm()
+def test_rows_of_few_bits_are_near_what_they_were(tmp_path: Path) -> None:
+    random = torch.Generator().manual_seed(0)
+    rows, table = torch.randn(7, 3, 5, 5, generator=random), torch.randn(11, 96, generator=random)
+    stored = export.in_eight_bits("eight", rows) | export.in_four_bits("four", table)
+    assert {name: (t.dtype, t.nbytes) for name, t in stored.items() if "." not in name} == {
+        "eight": (torch.int8, 7 * 3 * 5 * 5),
+        "four": (torch.uint8, 11 * 48),
+    }
+    save_file(stored, tmp_path / "x.safetensors", {"config": "", "tag_names": ""})
+    back, _ = read_weights(tmp_path / "x.safetensors")
+    assert (back["eight"] - rows).norm() < 0.01 * rows.norm()
+    assert (back["four"] - table).norm() < 0.12 * table.norm()
+    assert torch.equal(export.in_four_bits("four", back["four"])["four"], stored["four"])
 
 
 @pytest.mark.parametrize(

@@ -71,17 +71,17 @@ class Student(nn.Module):
         h = torch.relu(self.hidden(x.flatten(0, 1))).unflatten(0, x.shape[:2])
         return Heard(self.acoustic(h), self.semantic(h), self.tags(h), self.effects(h), self.teacher(h))
 
-    @property
-    def channels(self) -> list[int]:
-        """Of the stem and the blocks."""
-        layers = [self.stem[0], *(block.b[0] for block in (self.block1, self.block2, self.block3, self.block4))]
-        return [int(layer.out_channels) for layer in layers]
+
+def channels_of(tensors: dict[str, Tensor]) -> tuple[int, ...]:
+    """Of the stem and the blocks of a folded network."""
+    return tuple(len(tensors[f"{layer}.bias"]) for layer in ("stem", "block1.b", "block2.b", "block3.b", "block4.b"))
 
 
 def audio_half(weights: Path) -> dict[str, Tensor]:
-    """The audio tensors of a file that the encoder reads, as floats."""
+    """The tensors of the first network in a file that the encoder reads, as floats."""
     tensors, _ = read_weights(weights)
-    return {name.removeprefix("audio."): tensor for name, tensor in tensors.items() if name.startswith("audio.")}
+    prefix = "audio.0."
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def begun_from(tensors: dict[str, Tensor], frames: Tensor) -> Student:
@@ -89,7 +89,7 @@ def begun_from(tensors: dict[str, Tensor], frames: Tensor) -> Student:
 
     Heads that the folded one has not are as random as at the start.
     """
-    student = Student()
+    student = Student(channels=channels_of(tensors))
     norms = [(name, module) for name, module in student.named_modules() if isinstance(module, nn.Sequential)]
     for name, (layer, norm) in norms:
         layer.weight.data.copy_(tensors[f"{name}.weight"])

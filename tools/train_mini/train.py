@@ -15,7 +15,7 @@ from . import together
 from .batches import Batch, Pool
 from .losses import SHARES, Losses
 from .prepare import load
-from .student import Student, audio_half, begun_from
+from .student import CHANNELS, Student, audio_half, begun_from
 
 WARM_UP_STEPS, STEADY = 150, 0.3
 """The rate rises over the first steps, is steady for a share of the time, then falls as a cosine."""
@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=4, help="minutes between checkpoints")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--segments", type=int, help="learn from so many segments of each window: faster")
+    parser.add_argument("--channels", type=int, nargs=5, default=CHANNELS, help="of the stem and the four blocks")
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="auto")
@@ -60,7 +61,8 @@ class Training:
         self._pool = Pool(wish.pool, prepared.names, prepared.whitening, wish.seed + together.RANK, wish.check)
         self._pool.grow()
         self._aside = _aside(wish, prepared.names, prepared.whitening)
-        self.student: Any = Student().to(device, memory_format=torch.channels_last)  # Any: torch's `to` is not typed so
+        student: Any = Student(channels=tuple(wish.channels))  # Any: torch's `to` does not know the memory format
+        self.student: Any = student.to(device, memory_format=torch.channels_last)
         self._losses = Losses(prepared.meaning.to(device), prepared.effects.to(device)).to(device)
         self._optimiser = _optimiser(self.student, self._losses, wish.rate)
         self._steps, self._before, self._seen = 0, 0.0, 0

@@ -1,7 +1,7 @@
 """Numbers that the shipped weights gave of a few fixed sounds and texts on the day when they came.
 
 `python tests/plugins/encoders/golden.py` writes them anew; they change with the weights. The reference implementation
-in `../shared/mini` knows no effects and another profile of tags: only what it hears beside those is compared.
+in `../shared/mini` knows one network, no effects and another profile of tags: what it hears beside those is compared.
 """
 
 import importlib.util
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mgcld_plugins.encoders.mini import WEIGHTS, MiniEncoder
+from mgcld_plugins.encoders.mini import WEIGHTS, MiniEncoder, read_weights
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -44,18 +44,29 @@ def picked(fine: Tensor, weights: Tensor, coarse: Tensor, tags: Tensor, text: Te
     }
 
 
-def as_the_reference_reads_it(folder: Path) -> Path:
-    """The shipped weights without effects; the profile of tags is a stand-in."""
+def first_alone(folder: Path) -> Path:
+    """The first of the shipped networks in a file of its own."""
     with safe_open(WEIGHTS, "pt") as file:
         notes = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys() if ".effects." not in name}  # noqa: SIM118
-    tensors = {name.replace("tags.axes", "text.profile"): tensor for name, tensor in tensors.items()}
-    del tensors["tags.centre"], tensors["tags.spread"]
+        kept = {name: file.get_tensor(name) for name in file.keys() if ".1." not in name}  # noqa: SIM118
     config = json.loads(notes["config"])
-    del config["net"]["effects"]
-    config |= {"weights": [1 / 3] * 3, "tag_share": 0.0}
-    save_file(tensors, folder / "three.safetensors", notes | {"config": json.dumps(config)})
-    return folder / "three.safetensors"
+    config["nets"] = config["nets"][:1]
+    save_file(kept, folder / "one.safetensors", notes | {"config": json.dumps(config)})
+    return folder / "one.safetensors"
+
+
+def as_the_reference_reads_it(weights: Path) -> Path:
+    """The same without effects; the profile of tags is a stand-in."""
+    tensors, notes = read_weights(weights)
+    profile = {"text.profile": tensors["tags.axes"]}
+    kept = {name.replace("audio.0.", "audio."): t for name, t in tensors.items() if ".effects." not in name}
+    kept = profile | {name: t for name, t in kept.items() if name.startswith(("audio.", "text."))}
+    config = json.loads(notes["config"])
+    net = {name: value for name, value in config["nets"][0].items() if name != "effects"}
+    config |= {"net": net, "weights": [1 / 3] * 3, "tag_share": 0.0}
+    there = weights.with_name("three.safetensors")
+    save_file({name: t.contiguous() for name, t in kept.items()}, there, notes | {"config": json.dumps(config)})
+    return there
 
 
 def reference(weights: Path) -> Any:
