@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
 pytest.importorskip("scipy", reason="the recipe needs scipy")
 
-from train_mini import clips, evaluate, export, pool, prepare, report, train
+from train_mini import clips, evaluate, everyday, export, pool, prepare, report, train
 from train_mini.batches import Pool
 from train_mini.episodes import few_shot, zero_shot
 from train_mini.hybrids import apart, crossed
@@ -124,7 +125,9 @@ def test_from_clips_to_weights_that_the_encoder_loads(
     monkeypatch.setattr(sys, "argv", ["evaluate", str(weights), "--corpus", str(corpus), "--episodes", "2"])
     monkeypatch.setattr(evaluate, "CELLS", ((2, 1), (3, 5)))
     evaluate.main()
-    assert "3 classes, 21 recordings" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "by text: 3 classes, 21 recordings" in told
+    assert "everyday: 0 classes, 0 recordings" in told
 
 
 def test_real_recordings_are_told_by_shots_of_others(
@@ -254,6 +257,23 @@ def test_only_clean_licences_may_be_published(licence: str, may: bool) -> None:
 def test_the_fold_for_tests_is_no_material() -> None:
     row = {"license": "CC-BY-3.0"}
     assert [pool.usable({**row, "fold": fold}) for fold in "1235"] == [True, True, True, False]
+
+
+def test_everyday_sounds_have_names_and_none_is_there_twice(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(everyday, "NAMES", tmp_path / "names.yaml")
+    everyday.NAMES.write_text("knocking: 'knocks?|noise of nothing'\npiping: 'whi.*'\nanother pipe: whistle\n")
+    groups = everyday.everyday(corpus)
+    assert {name: len(group) for name, group in groups.items()} == {"knocking": 7, "piping": 7}
+    assert {(clip.licence, clip.text) for clip in groups["piping"]} == {("unknown", "whistle")}
+    one, other, *_ = groups["piping"]
+    softer = replace(one, original="a copy", samples=one.samples // 3)
+    assert len(everyday.different([one, softer, other], np.random.default_rng(0))) == 2
+    monkeypatch.setattr(sys, "argv", ["everyday", str(corpus), str(tmp_path / "made")])
+    everyday.main()
+    assert "14 recordings of 2 classes" in capsys.readouterr().out
+    assert len(list(tmp_path.glob("made/knocking/*.wav"))) == 7
 
 
 def test_the_projection_is_found_again() -> None:

@@ -1,6 +1,7 @@
-"""How good weights of mini are on recordings that none were trained on: those of unknown licence in the corpus.
+"""How good weights of mini are on recordings of the corpus that none were trained on.
 
-For choosing between checkpoints: neither ESC-10's test fold nor UrbanSound8K is touched.
+Those of unknown licence by their texts, which mostly are names of files, and those of `everyday` by name. For choosing
+between checkpoints: neither ESC-10's test fold nor UrbanSound8K is touched.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from torch import Tensor
 from . import clips
 from .clips import Clip
 from .episodes import few_shot, zero_shot
+from .everyday import everyday
 from .signals import WINDOW
 
 LEAST_RECORDINGS, MOST_RECORDINGS, LEAST_SAMPLES = 6, 12, 8_000
@@ -29,12 +31,14 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=300)
     wish = parser.parse_args()
     torch.set_num_threads(1)
-    groups = kept_aside(wish.corpus)
-    print(f"{len(groups)} classes, {sum(len(group) for group in groups.values())} recordings")
     cells = "  ".join(f"{way}-way {shot}-shot" for way, shot in CELLS)
-    print(f"prototype / 1-NN, %: {cells}  zero-shot of {len(groups)}")
-    for path in wish.weights:
-        print(f"{line(MiniEncoder('cpu', path), groups, wish.episodes)}  {path}", flush=True)
+    for title, groups in {"by text": kept_aside(wish.corpus), "everyday": everyday(wish.corpus)}.items():
+        print(f"{title}: {len(groups)} classes, {sum(map(len, groups.values()))} recordings")
+        if not groups:
+            continue
+        print(f"prototype / 1-NN, %: {cells}  zero-shot of {len(groups)}")
+        for path in wish.weights:
+            print(f"{line(MiniEncoder('cpu', path), groups, wish.episodes)}  {path}", flush=True)
 
 
 def kept_aside(corpus: Path) -> dict[str, list[Clip]]:
