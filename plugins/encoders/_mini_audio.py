@@ -69,8 +69,8 @@ class Block(nn.Module):
         return torch.relu(inner + self.skip(x))
 
 
-class Heard(NamedTuple):
-    """What is heard in each segment; `tags` are logits, and `acoustic` has no columns where that head is missing."""
+class Said(NamedTuple):
+    """What the heads say of each segment; `tags` are logits, `acoustic` has no columns where that head is missing."""
 
     acoustic: Float[Tensor, "batch segments acoustic"]
     semantic: Float[Tensor, "batch segments text"]
@@ -93,7 +93,7 @@ class AudioNet(nn.Module):
         self.tags = nn.Linear(hidden, tags)
         self.effects = nn.Linear(hidden, effects)
 
-    def forward(self, log_mel: Float[Tensor, "batch frames bands"]) -> Heard:
+    def forward(self, log_mel: Float[Tensor, "batch frames bands"]) -> Said:
         """Segments = ceil((frames - 2) / 32), from 3 frames on."""
         x = ((log_mel + MEL_SHIFT) * MEL_SCALE)[:, None].contiguous(memory_format=torch.channels_last)
         x = torch.relu(self.stem(x))
@@ -101,7 +101,7 @@ class AudioNet(nn.Module):
         x = x.permute(0, 2, 3, 1).flatten(2)  # both frequency cells, side by side
         h = torch.relu(self.hidden(x))
         acoustic = h[..., :0] if self.acoustic is None else self.acoustic(h)
-        return Heard(acoustic, self.semantic(h), self.effects(h), self.tags(h))
+        return Said(acoustic, self.semantic(h), self.effects(h), self.tags(h))
 
 
 class AudioNets(nn.ModuleList):
@@ -110,11 +110,11 @@ class AudioNets(nn.ModuleList):
     Meaning, effects and tags have axes in common; the acoustic head has its own in each, and the first one's is kept.
     """
 
-    def forward(self, log_mel: Float[Tensor, "batch frames bands"]) -> Heard:
+    def forward(self, log_mel: Float[Tensor, "batch frames bands"]) -> Said:
         """As one of them."""
-        heard = [net(log_mel) for net in self]
-        means = (torch.stack(part).mean(0) for part in list(zip(*heard, strict=True))[1:])
-        return Heard(heard[0].acoustic, *means)
+        said = [net(log_mel) for net in self]
+        means = (torch.stack(part).mean(0) for part in list(zip(*said, strict=True))[1:])
+        return Said(said[0].acoustic, *means)
 
 
 def segments_of(samples: int) -> int:

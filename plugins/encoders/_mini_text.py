@@ -23,8 +23,15 @@ class TextTable:
 
     @classmethod
     def of(cls, tensors: dict[str, Tensor], notes: dict[str, str], device: torch.device) -> "TextTable":
-        """From what a weights file holds."""
-        return cls(tensors["text.table"].to(device), notes["vocab"].split("\n"))
+        """From what a weights file holds.
+
+        Raises:
+            ValueError: not a row for each piece.
+        """
+        vocabulary = notes["vocab"].split("\n")
+        if len(vocabulary) != len(tensors["text.table"]) or "[UNK]" not in vocabulary:
+            raise ValueError(f"{len(vocabulary)} word pieces for {len(tensors['text.table'])} rows")
+        return cls(tensors["text.table"].to(device), vocabulary)
 
     def __call__(self, texts: Sequence[str]) -> Float[Tensor, "texts text"]:
         """Unit rows; a text without a single known piece is the vector of `unknown`."""

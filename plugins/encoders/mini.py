@@ -10,18 +10,17 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from mgcld.data import AudioFeatures, Checkpoint
-from mgcld.errors import CheckpointError, WeightsUnavailable
+from mgcld.errors import CheckpointError
 
 from .._device import Precision, chosen_device, computing
-from ._mini_audio import SAMPLE_RATE, SEGMENT_SAMPLES, AudioNet, AudioNets, LogMel, least_samples, segments_of
+from ._mini_audio import SAMPLE_RATE, SEGMENT_SAMPLES, LogMel, least_samples, segments_of
+from ._mini_file import INSTEAD, audio_nets, read_weights
 from ._mini_tags import TagSpace, alignment, text_rows
 from ._mini_text import TextTable
 
@@ -51,9 +50,17 @@ class MiniEncoder:
         self._computing = computing(self._device, precision)
         tensors, notes = read_weights(weights)
         self.weights_hash = hashlib.sha256(weights.read_bytes()).hexdigest()
+        try:
+            self._take(tensors, notes)
+        except torch.OutOfMemoryError:
+            raise
+        except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(f"{weights} is not as mini's files are: {error}", help=INSTEAD) from error
+
+    def _take(self, tensors: dict[str, Tensor], notes: dict[str, str]) -> None:
         config = json.loads(notes["config"])
-        if "nets" not in config:
-            raise CheckpointError(f"{weights} is of an earlier mini", help="leave `weights` out of the configuration")
+        if not config.get("nets"):
+            raise ValueError("it is of an earlier mini")
         self.tag_names: Sequence[str] = tuple(json.loads(notes["tag_names"]))
         self._silence = self.tag_names.index("Silence")
         self._shares: list[float] = config["weights"]
@@ -100,9 +107,10 @@ class MiniEncoder:
         short = max(least_samples(segments) - samples.shape[1], 0)
         frames = self._log_mel(torch.nn.functional.pad(samples, (0, short)))
         with self._computing():
-            acoustic, semantic, effects, logits = (part.float() for part in self._nets(frames))
+            said = self._nets(frames)
+        acoustic, semantic, effects = (part.float() for part in (said.acoustic, said.semantic, said.effects))
         heard = _heard(valid_samples.to(self._device), segments)
-        tags = torch.sigmoid(logits)
+        tags = torch.sigmoid(said.tags.float())
         loud = (1 - tags[..., self._silence : self._silence + 1]).clamp_min(QUIETEST)
         parts = [acoustic, semantic, _bounded(effects, heard), self._tags.heard(tags) * loud]
         fine = torch.cat([math.sqrt(s) * _scaled(p, heard) for s, p in zip(self._shares, parts, strict=True)], -1)
@@ -150,41 +158,3 @@ def _scaled(
     length = _mean(part, heard).norm(dim=-1, keepdim=True).clamp_min(1e-6)
     scaled: Tensor = part * heard / length
     return scaled
-
-
-def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors (rows of eight or four bits times their scales) and notes of a weights file.
-
-    Raises:
-        WeightsUnavailable: no such file.
-        CheckpointError: the file is not mini's.
-    """
-    if not path.is_file():
-        raise WeightsUnavailable(f"mini's weights are not at {path}", help="install mgcld again")
-    try:
-        with safe_open(path, "pt") as file:
-            notes: dict[str, str] = file.metadata() or {}
-            raw = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is not a safetensors file: {error}", help="install mgcld again") from error
-    if "config" not in notes or "tag_names" not in notes:
-        raise CheckpointError(f"{path} does not hold mini's weights", help="leave `weights` out of the configuration")
-    names = [name for name in raw if not name.endswith(".scale")]
-    return {name: _float(raw[name], raw.get(f"{name}.scale")) for name in names}, notes
-
-
-def _float(value: Tensor, scale: Tensor | None) -> Tensor:
-    if scale is None:
-        return value.float()
-    if value.dtype == torch.uint8:  # two numbers in each byte, and a scale for each group of a row
-        numbers = torch.stack([value >> 4, value & 15], -1).float() - 8
-        return (numbers.reshape(*scale.shape, -1) * scale.float()[..., None]).flatten(1)
-    return value.float() * scale.float().view(-1, *[1] * (value.dim() - 1))
-
-
-def audio_nets(options: Sequence[dict[str, Any]], tensors: dict[str, Tensor]) -> AudioNets:
-    """The networks of a weights file, from its configuration and tensors (`audio.0.stem.weight`)."""
-    nets: Any = AudioNets(AudioNet(**each) for each in options)  # Any: torch does not annotate `to(memory_format=...)`
-    nets.load_state_dict({name.removeprefix("audio."): t for name, t in tensors.items() if name.startswith("audio.")})
-    placed: AudioNets = nets.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-    return placed

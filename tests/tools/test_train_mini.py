@@ -4,12 +4,14 @@ import csv
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 import torch
-from mgcld_plugins.encoders.mini import WEIGHTS, MiniEncoder, audio_nets, read_weights
+from mgcld_plugins.encoders._mini_file import audio_nets, read_weights
+from mgcld_plugins.encoders.mini import WEIGHTS, MiniEncoder
 from safetensors.torch import save_file
 from torch.nn.functional import normalize
 
@@ -19,11 +21,12 @@ pytest.importorskip("scipy", reason="the recipe needs scipy")
 
 from train_mini import clips, evaluate, everyday, export, pool, prepare, report, train
 from train_mini.batches import Pool
+from train_mini.bits import in_eight_bits, in_four_bits
 from train_mini.episodes import few_shot, zero_shot
 from train_mini.hybrids import apart, crossed
 from train_mini.licences import may_be_published
 from train_mini.mixing import Mixer
-from train_mini.student import Student, audio_half, begun_from, folded
+from train_mini.student import Student, audio_half, begun_from, channels_of_state, folded
 from train_mini.teacher import Lesson
 from train_mini.texts import projection
 
@@ -87,14 +90,14 @@ def made(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def trained(
     made: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, more: str = ""
-) -> dict[str, object]:
+) -> dict[str, Any]:
     command = f"train {made / 'pool'} {made / 'prepared.safetensors'} {checkpoint} --batch 16 --threads 1 --device cpu"
     command += f" {more}"
     monkeypatch.setattr(sys, "argv", [*command.split(), "--minutes", str(seconds / 60), "--check", "01"])
     before = torch.get_num_threads()
     train.main()
     torch.set_num_threads(before)
-    state: dict[str, object] = torch.load(checkpoint, weights_only=True)
+    state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
     return state
 
 
@@ -107,10 +110,13 @@ def test_from_clips_to_weights_that_the_encoder_loads(
     assert again["steps"] > state["steps"] > 0
     assert again["seconds"] == 5
     weights = tmp_path / "mini.safetensors"
-    narrow = trained(made, tmp_path / "narrow.pt", monkeypatch, 2, more="--channels 8 16 24 32 40")
-    assert narrow["steps"]
+    trained(made, tmp_path / "narrow.pt", monkeypatch, 0.5, "--channels 8 16 24 32 40")
+    narrow = trained(made, tmp_path / "narrow.pt", monkeypatch, 1)
+    further = trained(made, tmp_path / "further.pt", monkeypatch, 0, f"--begin-from {tmp_path / 'narrow.pt'}")
+    assert channels_of_state(narrow["student"]) == channels_of_state(further["student"]) == (8, 16, 24, 32, 40)
     networks = [str(tmp_path / "run.pt"), str(tmp_path / "narrow.pt")]
-    arguments = ["export", *networks, str(weights), "--pool", str(made / "pool"), "--licence", "CC0"]
+    told_of = ["--pool", str(made / "pool"), "--licence", "CC0", "--training", "on three sounds"]
+    arguments = ["export", *networks, str(weights), *told_of]
     monkeypatch.setattr(sys, "argv", arguments)
     export.main()
     assert weights.stat().st_size <= 10e6
@@ -118,10 +124,13 @@ def test_from_clips_to_weights_that_the_encoder_loads(
     assert (encoder.audio_dim, encoder.text_dim, encoder.tag_names) == (768, 385, former.tag_names)
     assert torch.equal(encoder._text(["rain"]), former._text(["rain"]))
     assert [len(net.stem.bias) for net in encoder._nets] == [32, 8]
+    assert (read_weights(weights)[1]["licence"], read_weights(weights)[1]["training"]) == ("CC0", "on three sounds")
     again = tmp_path / "again.safetensors"
-    monkeypatch.setattr(sys, "argv", ["export", str(weights), str(again), "--pool", str(made / "pool")])
+    monkeypatch.setattr(sys, "argv", ["export", str(weights), str(again), *told_of])
     export.main()
-    assert all(torch.allclose(t, audio_half(weights)[name], atol=1e-6) for name, t in audio_half(again).items())
+    for one, other in zip(audio_half(again), audio_half(weights), strict=True):
+        assert set(one) == set(other)
+        assert all(torch.allclose(tensor, other[name], atol=1e-6) for name, tensor in one.items())
     monkeypatch.setattr(sys, "argv", ["evaluate", str(weights), "--corpus", str(corpus), "--episodes", "2"])
     monkeypatch.setattr(evaluate, "CELLS", ((2, 1), (3, 5)))
     evaluate.main()
@@ -148,19 +157,21 @@ def test_real_recordings_are_told_by_shots_of_others(
     assert report.prototypes(coarse, classes, alone, everything, everything, 1, 2) == 100
 
 
-def test_the_encoder_hears_what_the_student_heard() -> None:
+def test_the_encoder_hears_what_the_students_heard() -> None:
     torch.manual_seed(0)
-    student = Student()
+    students = Student(), Student(channels=(16, 32, 48, 64, 80))
     frames = torch.randn(5, 498, 64)
-    for _ in range(3):
+    for student in 3 * students:
         student(frames)  # the normalisations get means and spreads
-    heard = student.eval()(frames[:2])
-    options, tensors = export.together([folded(student), folded(student)])
+    one, other = (student.eval()(frames[:2]) for student in students)
+    options, tensors = export.side_by_side([folded(student) for student in students])
     assert [each["acoustic"] for each in options] == [256, 0]
-    assert [each["channels"] for each in options] == 2 * [[32, 64, 128, 192, 256]]
-    found = audio_nets(options, tensors)(frames[:2])
-    for name in ("acoustic", "semantic", "tags", "effects"):
-        assert torch.allclose(getattr(found, name), getattr(heard, name), atol=1e-4)
+    assert [each["channels"] for each in options] == [[32, 64, 128, 192, 256], [16, 32, 48, 64, 80]]
+    said = audio_nets(options, tensors)(frames[:2])
+    assert torch.allclose(said.acoustic, one.acoustic, atol=1e-4)
+    for name in ("semantic", "tags", "effects"):
+        mean = (getattr(one, name) + getattr(other, name)) / 2
+        assert torch.allclose(getattr(said, name), mean, atol=1e-4)
 
 
 def test_a_student_that_begins_from_weights_says_what_they_say(made: Path) -> None:
@@ -179,7 +190,7 @@ def test_a_student_that_begins_from_weights_says_what_they_say(made: Path) -> No
 
 
 def test_a_run_may_begin_from_the_shipped_weights(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    half = audio_half(WEIGHTS)
+    half = audio_half(WEIGHTS)[0]
     state = trained(made, tmp_path / "run.pt", monkeypatch, 0, f"--begin-from {WEIGHTS}")
     student = state["student"]
     assert isinstance(student, dict)
@@ -219,16 +230,16 @@ def test_a_cut_takes_the_same_segments_of_everything(made: Path) -> None:
 def test_rows_of_few_bits_are_near_what_they_were(tmp_path: Path) -> None:
     random = torch.Generator().manual_seed(0)
     rows, table = torch.randn(7, 3, 5, 5, generator=random), torch.randn(11, 96, generator=random)
-    stored = export.in_eight_bits("eight", rows) | export.in_four_bits("four", table)
+    stored = in_eight_bits("eight", rows) | in_four_bits("four", table)
     assert {name: (t.dtype, t.nbytes) for name, t in stored.items() if "." not in name} == {
         "eight": (torch.int8, 7 * 3 * 5 * 5),
         "four": (torch.uint8, 11 * 48),
     }
-    save_file(stored, tmp_path / "x.safetensors", {"config": "", "tag_names": ""})
+    save_file(stored, tmp_path / "x.safetensors", {"config": "", "tag_names": "", "vocab": ""})
     back, _ = read_weights(tmp_path / "x.safetensors")
     assert (back["eight"] - rows).norm() < 0.01 * rows.norm()
     assert (back["four"] - table).norm() < 0.12 * table.norm()
-    assert torch.equal(export.in_four_bits("four", back["four"])["four"], stored["four"])
+    assert torch.equal(in_four_bits("four", back["four"])["four"], stored["four"])
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,8 @@ def main() -> None:
     parser.add_argument("corpus", type=Path)
     parser.add_argument("folder", type=Path)
     wish = parser.parse_args()
+    if wish.folder.exists():
+        parser.error(f"{wish.folder} is there already: a second set in it would be a mixture")
     groups = everyday(wish.corpus)
     for name, group in groups.items():
         (wish.folder / name).mkdir(parents=True, exist_ok=True)

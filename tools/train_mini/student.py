@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 
 import torch
 from mgcld_plugins.encoders._mini_audio import MEL_SCALE, MEL_SHIFT
-from mgcld_plugins.encoders.mini import read_weights
+from mgcld_plugins.encoders._mini_file import read_weights
 from torch import Tensor, nn
 
 CHANNELS = (32, 64, 128, 192, 256)
 HIDDEN, ACOUSTIC, TEXT, TAGS, EFFECTS = 512, 256, 256, 521, 128
+LAYERS = ("stem", "block1.b", "block2.b", "block3.b", "block4.b")
+"""Those that say how wide each stage is."""
 HEADS = ("acoustic", "semantic", "tags", "effects")
 """Those that the encoder keeps."""
 RARE = -6.0
@@ -74,14 +76,25 @@ class Student(nn.Module):
 
 def channels_of(tensors: dict[str, Tensor]) -> tuple[int, ...]:
     """Of the stem and the blocks of a folded network."""
-    return tuple(len(tensors[f"{layer}.bias"]) for layer in ("stem", "block1.b", "block2.b", "block3.b", "block4.b"))
+    return tuple(len(tensors[f"{layer}.bias"]) for layer in LAYERS)
 
 
-def audio_half(weights: Path) -> dict[str, Tensor]:
-    """The tensors of the first network in a file that the encoder reads, as floats."""
+def channels_of_state(state: dict[str, Tensor]) -> tuple[int, ...]:
+    """The same of a network as it is trained."""
+    return tuple(len(state[f"{layer}.0.weight"]) for layer in LAYERS)
+
+
+def audio_half(weights: Path) -> list[dict[str, Tensor]]:
+    """The tensors of each network in a file that the encoder reads, as floats."""
     tensors, _ = read_weights(weights)
-    prefix = "audio.0."
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    found: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        place, number, *rest = name.split(".", 2)
+        if place == "audio" and number.isdigit():
+            found.setdefault(number, {})[rest[0]] = tensor
+    if not found:
+        raise SystemExit(f"{weights} is of an earlier mini")
+    return [found[number] for number in sorted(found, key=int)]
 
 
 def begun_from(tensors: dict[str, Tensor], frames: Tensor) -> Student:

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import torch
+from mgcld_plugins.encoders._mini_file import read_weights
 from mgcld_plugins.encoders._mini_text import TextTable
-from mgcld_plugins.encoders.mini import read_weights
 from safetensors import safe_open
 from torch import Tensor
 from torch.nn.functional import normalize

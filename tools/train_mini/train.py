@@ -15,7 +15,7 @@ from . import together
 from .batches import Batch, Pool
 from .losses import SHARES, Losses
 from .prepare import load
-from .student import CHANNELS, Student, audio_half, begun_from
+from .student import CHANNELS, Student, audio_half, begun_from, channels_of, channels_of_state
 
 WARM_UP_STEPS, STEADY = 150, 0.3
 """The rate rises over the first steps, is steady for a share of the time, then falls as a cosine."""
@@ -30,14 +30,12 @@ def main() -> None:
     parser.add_argument("pool", type=Path)
     parser.add_argument("prepared", type=Path)
     parser.add_argument("checkpoint", type=Path, help="written every few minutes; goes on from it where it exists")
-    parser.add_argument(
-        "--begin-from", type=Path, help="an earlier checkpoint or weights file, for a schedule of its own"
-    )
+    parser.add_argument("--begin-from", type=Path, help="an earlier checkpoint, or the first network of a weights file")
     parser.add_argument("--minutes", type=float, required=True, help="length of the whole schedule")
     parser.add_argument("--every", type=float, default=4, help="minutes between checkpoints")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--segments", type=int, help="learn from so many segments of each window: faster")
-    parser.add_argument("--channels", type=int, nargs=5, default=CHANNELS, help="of the stem and the four blocks")
+    parser.add_argument("--channels", type=int, nargs=5, help="of the stem and the four blocks of a new network")
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="auto")
@@ -61,7 +59,7 @@ class Training:
         self._pool = Pool(wish.pool, prepared.names, prepared.whitening, wish.seed + together.RANK, wish.check)
         self._pool.grow()
         self._aside = _aside(wish, prepared.names, prepared.whitening)
-        student: Any = Student(channels=tuple(wish.channels))  # Any: torch's `to` does not know the memory format
+        student: Any = Student(channels=_channels(wish))  # Any: torch's `to` does not know the memory format
         self.student: Any = student.to(device, memory_format=torch.channels_last)
         self._losses = Losses(prepared.meaning.to(device), prepared.effects.to(device)).to(device)
         self._optimiser = _optimiser(self.student, self._losses, wish.rate)
@@ -146,7 +144,7 @@ class Training:
             self._steps, self._before, self._seen = state["steps"], state["seconds"], state["seen"]
         elif first and first.suffix == ".safetensors":
             frames = self._pool.batch(list(range(min(CHECK_WINDOWS, len(self._pool.places))))).frames
-            self.student.load_state_dict(begun_from(audio_half(first), frames).state_dict())
+            self.student.load_state_dict(begun_from(audio_half(first)[0], frames).state_dict())
             self._average.module.load_state_dict(self.student.state_dict())
         elif first:
             state = torch.load(first, map_location=self._device, weights_only=True)
@@ -161,6 +159,16 @@ class Training:
         told = "  ".join(f"{name} {float(term):.3f}" for name, term in terms.items())
         windows = len(self._pool.places)
         print(f"{what} {spent:.0f} s  step {self._steps}  seen {self._seen}  pool {windows}  {told}", flush=True)
+
+
+def _channels(wish: argparse.Namespace) -> tuple[int, ...]:
+    """Of what the run goes on from, or else as wished."""
+    for path in (wish.checkpoint, wish.begin_from):
+        if path and path.suffix == ".safetensors":
+            return channels_of(audio_half(path)[0])
+        if path and path.exists():
+            return channels_of_state(torch.load(path, map_location="cpu", weights_only=True)["student"])
+    return tuple(wish.channels or CHANNELS)
 
 
 def _averaged(average: Tensor, new: Tensor, count: Tensor) -> Tensor:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mgcld_plugins.encoders.mini import WEIGHTS, MiniEncoder, read_weights
+from mgcld_plugins.encoders._mini_file import read_weights
+from mgcld_plugins.encoders.mini import WEIGHTS, MiniEncoder
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -48,24 +49,29 @@ def first_alone(folder: Path) -> Path:
     """The first of the shipped networks in a file of its own."""
     with safe_open(WEIGHTS, "pt") as file:
         notes = file.metadata()
-        kept = {name: file.get_tensor(name) for name in file.keys() if ".1." not in name}  # noqa: SIM118
+        tensors = {name: file.get_tensor(name) for name in file.keys() if kept(name)}  # noqa: SIM118
     config = json.loads(notes["config"])
     config["nets"] = config["nets"][:1]
-    save_file(kept, folder / "one.safetensors", notes | {"config": json.dumps(config)})
+    save_file(tensors, folder / "one.safetensors", notes | {"config": json.dumps(config)})
     return folder / "one.safetensors"
+
+
+def kept(name: str) -> bool:
+    """Whether a tensor is not another network's."""
+    return name.startswith("audio.0.") or not name.startswith("audio.")
 
 
 def as_the_reference_reads_it(weights: Path) -> Path:
     """The same without effects; the profile of tags is a stand-in."""
     tensors, notes = read_weights(weights)
     profile = {"text.profile": tensors["tags.axes"]}
-    kept = {name.replace("audio.0.", "audio."): t for name, t in tensors.items() if ".effects." not in name}
-    kept = profile | {name: t for name, t in kept.items() if name.startswith(("audio.", "text."))}
+    named = {name.replace("audio.0.", "audio."): t for name, t in tensors.items() if ".effects." not in name}
+    named = profile | {name: t for name, t in named.items() if name.startswith(("audio.", "text."))}
     config = json.loads(notes["config"])
     net = {name: value for name, value in config["nets"][0].items() if name != "effects"}
     config |= {"net": net, "weights": [1 / 3] * 3, "tag_share": 0.0}
     there = weights.with_name("three.safetensors")
-    save_file({name: t.contiguous() for name, t in kept.items()}, there, notes | {"config": json.dumps(config)})
+    save_file({name: t.contiguous() for name, t in named.items()}, there, notes | {"config": json.dumps(config)})
     return there
 
 
