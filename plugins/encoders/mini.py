@@ -1,4 +1,4 @@
-"""`mini`, the embedded encoder: 16 kHz, 0.32 s segments, 768 audio and 385 text dimensions, 9 MB, some ms a window.
+"""`mini`, the embedded encoder: 16 kHz, 0.32 s segments, 768 audio and 385 text dimensions, 8 MB, some ms a window.
 
 A segment's feature is four parts side by side: acoustic, semantic (the meaning of texts), effects (what a network that
 knows libraries of sound effects would say) and tags. The text space is meaning and tags side by side. What is heard is
