@@ -18,7 +18,7 @@ def test_it_is_pytorchs_to_the_bit() -> None:
     draw = torch.Generator().manual_seed(0)
     ours = [torch.randn(3, 4, generator=draw, requires_grad=True), torch.randn(2, generator=draw, requires_grad=True)]
     theirs = [weight.detach().clone().requires_grad_() for weight in ours]
-    steps, reference = Adam(ours, 0.03), torch.optim.Adam(theirs, lr=0.03)
+    steps, reference = Adam(ours, 0.03), torch.optim.Adam(theirs, lr=0.03, fused=True)
     for _ in range(25):
         steps.step(((ours[0] - 1) ** 2).sum() * ours[1].cos().sum())
         reference.zero_grad()
