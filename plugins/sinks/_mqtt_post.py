@@ -119,7 +119,7 @@ class Outgoing:
             self._away -= post.way == "each"
 
     def give_up(self) -> int:
-        """Drop what waits for the broker; how many messages."""
+        """Drop what waits for the broker; how many messages. What arrives after all is taken off at the next call."""
         with self._lock:
             given_up, self._away = self.waiting, 0
             self._each.clear()

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from authority import Authority
 from happenings import Daemon
+from mgcld_plugins.sinks import _mqtt_courier, _mqtt_delivery
 from mgcld_plugins.sinks.mqtt import MqttSink
 from servers.mosquitto import Broker, Listener, Relay, free_port, until
 
@@ -251,8 +252,14 @@ def test_the_will_of_a_killed_daemon_says_offline_and_the_next_one_begins_with_o
 
 @mosquitto
 def test_closing_delivers_what_waits_and_says_offline(
-    broker: Broker, listener: Listener, daemon: Daemon, sink_to: Callable[..., MqttSink]
+    broker: Broker,
+    listener: Listener,
+    daemon: Daemon,
+    sink_to: Callable[..., MqttSink],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for module in (_mqtt_courier, _mqtt_delivery):  # for a machine that does much else: what is delivered ends sooner
+        monkeypatch.setattr(module, "FLUSH_SECONDS", 30.0)
     sink = sink_to(broker.port)
     sink.take(daemon.meta("dog"))
     until(lambda: fact(sink, "connected"))
