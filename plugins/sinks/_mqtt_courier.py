@@ -87,7 +87,7 @@ class Courier:
         self._wake.set()
         self._thread.join(FLUSH_SECONDS + 2 * FAREWELL_SECONDS)
         lost = self._outgoing.give_up()
-        if lost > 0:
+        if lost:
             undelivered = messages(lost, "was", "were")
             logger.warning("%s: %s not delivered before the end", self._address, undelivered)
 

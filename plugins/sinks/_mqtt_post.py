@@ -43,12 +43,13 @@ class Outgoing:
         self._changed: dict[str, None] = {}
         self._each: deque[Post] = deque()
         self._now: deque[Post] = deque()
-        self._away = 0
+        self._away: set[int] = set()
+        """The posts, by `id`, that the broker was given and has not answered for."""
 
     @property
     def waiting(self) -> int:
         """Messages that wait for the broker, or for its answer, without what only its newest counts of."""
-        return len(self._each) + len(self._now) + self._away
+        return len(self._each) + len(self._now) + len(self._away)
 
     @property
     def empty(self) -> bool:
@@ -76,9 +77,9 @@ class Outgoing:
         """The connection ended before these, in order, were delivered."""
         with self._lock:
             self._connected = False
-            again = [post for post in posts if post.way == "each"]
+            again = [post for post in posts if id(post) in self._away]
             self._each.extendleft(reversed(again))
-            self._away -= len(again)
+            self._away.clear()
             self.dropped += sum(post.way == "now" for post in posts) + len(self._now)
             self._now.clear()
 
@@ -90,7 +91,7 @@ class Outgoing:
                 del self._changed[topic]
                 return self._newest[topic]
             if self._each:
-                self._away += 1
+                self._away.add(id(self._each[0]))
                 return self._each.popleft()
             return self._now.popleft() if self._now and not congested else None
 
@@ -104,7 +105,7 @@ class Outgoing:
         """The broker has it: of what it should forget nothing is left to say, and the rest has been counted."""
         with self._lock:
             self.delivered += post.message
-            self._away -= post.way == "each"
+            self._is_answered(post)
             if self._newest.get(post.topic) is not post:
                 return
             if post.payload:
@@ -116,16 +117,23 @@ class Outgoing:
         """It can never be sent."""
         with self._lock:
             self.failed += post.message
-            self._away -= post.way == "each"
+            self._is_answered(post)
 
     def give_up(self) -> int:
-        """Drop what waits for the broker; how many messages. What arrives after all is taken off at the next call."""
+        """Drop what waits for the broker; how many messages. What arrives after all was not dropped after all."""
         with self._lock:
-            given_up, self._away = self.waiting, 0
+            given_up = self.waiting
+            self._away.clear()
             self._each.clear()
             self._now.clear()
             self.dropped += given_up
             return given_up
+
+    def _is_answered(self, post: Post) -> None:
+        if id(post) in self._away:
+            self._away.remove(id(post))
+        elif post.way == "each":
+            self.dropped -= 1  # it had been given up
 
     def _append(self, queue: deque[Post], post: Post, most: int) -> None:
         queue.append(post)
