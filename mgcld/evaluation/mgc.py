@@ -71,7 +71,7 @@ def answers(adapter: Adapted, queries: Tensor) -> Answers:
     parts = one.parts(near, keys, bank.caption[queries])
     logits = total(parts, one.options)
     silent = torch.zeros(len(queries), dtype=torch.bool)
-    p, unknown = probabilities(logits, one.best(parts, near), None, silent, calibration)
+    p, unknown = probabilities(logits, one.signs(parts, near), None, silent, calibration)
     return Answers(logits * calibration.temperature, p, unknown)
 
 

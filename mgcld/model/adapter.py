@@ -77,7 +77,7 @@ class Adapter:
         parts = self.head.parts(near, query, caption)
         p, unknown = probabilities(
             total(parts, self.options),
-            self.head.best(parts, near),
+            self.head.signs(parts, near),
             self.background_closeness(query),
             silent.to(self.values.device),
             self.calibration,

@@ -10,16 +10,16 @@ from mgcld.model.cache import Keys
 from mgcld.model.contrast import Explanations, Fusion
 from mgcld.model.options import MethodOptions
 from mgcld.model.parts import (
-    Best,
     Cohesion,
     Contrasts,
     Parts,
+    Signs,
     Similarities,
-    best_of,
     cache_logits,
     centre_of,
     cohesions,
     contrast_logits,
+    signs_of,
 )
 from mgcld.model.parts import closeness as closeness_of
 from mgcld.model.solved import solved_logits, solved_values
@@ -63,9 +63,9 @@ class Head:
         """What is left of similarities once differences within classes are shrunk."""
         return Similarities(self.within(near.coarse), self.within_fine(near.fine))
 
-    def best(self, parts: Parts, near: Similarities, barred: Bool[Tensor, "batch classes"] | None = None) -> Best:
-        """What speaks for the nearest class of each query that is not barred."""
-        return best_of(parts, self.closeness(near), self.options, barred)
+    def signs(self, parts: Parts, near: Similarities, barred: Bool[Tensor, "batch classes"] | None = None) -> Signs:
+        """What says that a batch is of a class at all; a barred class is as if it were not there."""
+        return signs_of(parts, self.closeness(near), self.options, barred)
 
     def to(self, device: str) -> "Head":
         """The same on another device."""

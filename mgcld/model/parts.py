@@ -175,32 +175,31 @@ def closeness(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Best:
-    """What speaks for the class nearest to each query."""
+class Signs:
+    """What says that a query is of a class at all, for each class."""
 
-    closeness: Float[Tensor, " batch"]
-    """To the class's shots (cosine)."""
-    contrast: Float[Tensor, " batch"]
+    closeness: Float[Tensor, "batch classes"]
+    """To the class's shots (cosine); without end below 0 where the class is as if it were not there."""
+    contrast: Float[Tensor, "batch classes"]
     """What the contrast says of the class: the mean of both grains, as far as it counts in the logits; 0 where it is
     not centred, and so has no level of its own."""
 
 
-def best_of(
+def signs_of(
     parts: Parts,
     near: Float[Tensor, "batch classes"],
     options: MethodOptions,
     barred: Bool[Tensor, "batch classes"] | None = None,
-) -> Best:
-    """Of the class with the largest closeness (`near`); a barred class is as if it were not there."""
-    best = (near if barred is None else near.masked_fill(barred, -torch.inf)).max(1)
+) -> Signs:
+    """From the closeness to each class (`near`) and the parts; a barred class is as if it were not there."""
     scale = options.contrast_scale * float(options.centred) / 2
     contrast = scale * (parts.coarse_contrast + parts.fine_contrast)
-    return Best(best.values, contrast.gather(1, best.indices[:, None])[:, 0])
+    return Signs(near if barred is None else near.masked_fill(barred, -torch.inf), contrast)
 
 
-def joined(*bests: Best) -> Best:
+def joined(*signs: Signs) -> Signs:
     """Several batches as one."""
-    return Best(torch.cat([b.closeness for b in bests]), torch.cat([b.contrast for b in bests]))
+    return Signs(torch.cat([each.closeness for each in signs]), torch.cat([each.contrast for each in signs]))
 
 
 def query_of(features: Features, options: MethodOptions) -> tuple[Keys, Float[Tensor, "batch text"]]:

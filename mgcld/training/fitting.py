@@ -17,7 +17,7 @@ from mgcld.model.calibration import (
 from mgcld.model.contrast import Explanations
 from mgcld.model.head import Head
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import Best, best_of, joined, similarities, total
+from mgcld.model.parts import Signs, joined, signs_of, similarities, total
 from mgcld.training.fit import head, trained
 from mgcld.training.leave_one_out import LeftOut, leave_one_out, selected
 from mgcld.training.material import Material, Others
@@ -69,17 +69,17 @@ class Fitting:
         own, temperature = None, DEFAULT_TEMPERATURE
         if asked is not None:
             parts, truth = asked.parts[options.steps], self.material.labels[asked.shots]
-            own = best_of(parts, asked.near, options)
+            own = signs_of(parts, asked.near, options)
             if self.material.classes > 1:
                 temperature = fitted_temperature(total(parts, options), truth)
-                foreign.append(best_of(parts, asked.near, options, values[asked.shots] > 0))
+                foreign.append(signs_of(parts, asked.near, options, values[asked.shots] > 0))
         elif self.material.classes > 1:
             parts = made.parts(self.material.near, self.material.keys, self.material.caption)
-            others = made.best(parts, self.material.near, values > 0)
+            others = made.signs(parts, self.material.near, values > 0)
             foreign.append(others)
-            temperature = lone_temperature(others.closeness)
+            temperature = lone_temperature(others.closeness.amax(1))
         return fitted_unknown(own, joined(*foreign), temperature)
 
-    def _heard(self, made: Head, others: Others) -> Best:
+    def _heard(self, made: Head, others: Others) -> Signs:
         near = similarities(others.keys, self.material.keys, made.options)
-        return made.best(made.parts(near, others.keys, others.caption), near)
+        return made.signs(made.parts(near, others.keys, others.caption), near)

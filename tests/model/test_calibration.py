@@ -22,10 +22,14 @@ from mgcld.model.calibration import (
     probabilities,
 )
 from mgcld.model.options import MGCL_PLUS
-from mgcld.model.parts import Best, Parts, best_of, joined, total
+from mgcld.model.parts import Parts, Signs, joined, signs_of
 
 CALIBRATION = Calibration(temperature=6.0, threshold=0.5, width=0.05, contrast_weight=0.5)
 CLOSENESS = st.floats(-1, 1, width=32)
+
+
+def signs(closeness: Tensor, contrast: Tensor | None = None) -> Signs:
+    return Signs(closeness, torch.zeros_like(closeness) if contrast is None else contrast)
 
 
 def asked(
@@ -34,13 +38,12 @@ def asked(
     background: list[float] | None = None,
     silent: list[bool] | None = None,
     logits: list[list[float]] | None = None,
-    contrast: list[float] | None = None,
+    contrast: list[list[float]] | None = None,
     calibration: Calibration = CALIBRATION,
 ) -> tuple[Tensor, Tensor]:
-    best = torch.tensor(near).amax(1)
     return probabilities(
         torch.tensor(logits or near),
-        Best(best, torch.zeros_like(best) if contrast is None else torch.tensor(contrast)),
+        signs(torch.tensor(near), None if contrast is None else torch.tensor(contrast)),
         None if background is None else torch.tensor(background),
         torch.tensor(silent or [False] * len(near)),
         calibration,
@@ -109,8 +112,9 @@ def test_among_known_classes_the_temperature_sharpens_the_logits() -> None:
         assert (p[0] / (1 - unknown[0])).numpy() == pytest.approx(powers / powers.sum(), abs=1e-5)
 
 
-def bests(closeness: Tensor, contrast: Tensor | None = None) -> Best:
-    return Best(closeness, torch.zeros_like(closeness) if contrast is None else contrast)
+def lone(closeness: Tensor, contrast: Tensor | None = None) -> Signs:
+    """Of one class alone."""
+    return signs(closeness[:, None], None if contrast is None else contrast[:, None])
 
 
 @pytest.mark.parametrize(("own", "foreign"), [((0.8, 0.03), (0.3, 0.03)), ((0.6, 0.1), (0.4, 0.1))])
@@ -120,7 +124,7 @@ def test_the_threshold_lies_between_own_and_foreign_sounds(
     rng = np.random.default_rng(0)
     inside = torch.tensor(rng.normal(*own, 60), dtype=torch.float32)
     outside = torch.tensor(rng.normal(*foreign, 40), dtype=torch.float32)
-    found = fitted_unknown(bests(inside), bests(outside), 8.0)
+    found = fitted_unknown(lone(inside), lone(outside), 8.0)
     assert foreign[0] < found.threshold < own[0]
     assert found.temperature == 8.0
     _, unknown = asked([[own[0]], [foreign[0]]], calibration=found)
@@ -132,7 +136,7 @@ def test_the_probability_of_unknown_is_the_share_of_foreign_sounds_there() -> No
     rng = np.random.default_rng(1)
     inside = torch.tensor(rng.normal(0.6, 0.1, 4000), dtype=torch.float32)
     outside = torch.tensor(rng.normal(0.4, 0.1, 4000), dtype=torch.float32)
-    found = fitted_unknown(bests(inside), bests(outside), 8.0)
+    found = fitted_unknown(lone(inside), lone(outside), 8.0)
     for low in (0.4, 0.5, 0.6):
         own, foreign = (int(((group >= low) & (group < low + 0.02)).sum()) for group in (inside, outside))
         _, unknown = asked([[low + 0.01]], calibration=found)
@@ -141,8 +145,8 @@ def test_the_probability_of_unknown_is_the_share_of_foreign_sounds_there() -> No
 
 def test_groups_that_overlap_make_a_wide_border() -> None:
     spread = torch.linspace(0.2, 0.8, 61)
-    wide = fitted_unknown(bests(spread + 0.05), bests(spread), 8.0)
-    narrow = fitted_unknown(bests(spread / 10 + 0.8), bests(spread / 10 + 0.5), 8.0)
+    wide = fitted_unknown(lone(spread + 0.05), lone(spread), 8.0)
+    narrow = fitted_unknown(lone(spread / 10 + 0.8), lone(spread / 10 + 0.5), 8.0)
     assert wide.width == max(WIDTHS)
     assert narrow.width <= WIDTH / 2
 
@@ -151,14 +155,14 @@ def test_a_contrast_that_tells_the_groups_apart_counts_more_than_one_that_does_n
     rng = np.random.default_rng(2)
     same = torch.tensor(rng.normal(0.5, 0.1, 80), dtype=torch.float32)
     noise = torch.tensor(rng.normal(0, 0.2, 80), dtype=torch.float32)
-    told = fitted_unknown(bests(same, noise.abs() + 0.1), bests(same, -noise.abs() - 0.1), 8.0)
-    drowned = fitted_unknown(bests(same + 0.25, noise), bests(same - 0.25, noise.flip(0)), 8.0)
+    told = fitted_unknown(lone(same, noise.abs() + 0.1), lone(same, -noise.abs() - 0.1), 8.0)
+    drowned = fitted_unknown(lone(same + 0.25, noise), lone(same - 0.25, noise.flip(0)), 8.0)
     assert told.contrast_weight > drowned.contrast_weight
 
 
 def test_single_shots_put_the_threshold_between_foreign_sounds_and_themselves() -> None:
     foreign = torch.linspace(0.1, 0.5, 41)
-    found = fitted_unknown(None, bests(foreign), 8.0)
+    found = fitted_unknown(None, lone(foreign), 8.0)
     assert found.threshold == pytest.approx(0.3 + LONE_SHARE * 0.7, abs=0.01)
     assert (found.width, found.contrast_weight) == (WIDTH, CONTRAST_WEIGHT)
     _, unknown = asked([[1.0], [0.3]], calibration=found)
@@ -167,45 +171,47 @@ def test_single_shots_put_the_threshold_between_foreign_sounds_and_themselves() 
 
 
 def test_a_few_recordings_move_the_threshold_less_than_many() -> None:
-    foreign = bests(torch.linspace(0.1, 0.5, 41))
+    foreign = lone(torch.linspace(0.1, 0.5, 41))
     alone = fitted_unknown(None, foreign, 8.0).threshold
     low = torch.full((60,), 0.35)
-    few, many = (fitted_unknown(bests(low[:count]), foreign, 8.0).threshold for count in (2, 60))
+    few, many = (fitted_unknown(lone(low[:count]), foreign, 8.0).threshold for count in (2, 60))
     assert many < few < alone
 
 
-def test_what_the_contrast_says_of_the_best_class_counts() -> None:
-    near = [[0.5, 0.1], [0.5, 0.1], [0.5, 0.1]]
-    _, unknown = asked(near, contrast=[0.1, 0.0, -0.1])
-    odds = [0.5 * share / 0.05 for share in (0.1, 0.0, -0.1)]
+def test_the_class_counts_for_which_closeness_and_contrast_say_most_together() -> None:
+    near = [[0.5, 0.1], [0.5, 0.45], [0.5, 0.1]]
+    _, unknown = asked(near, contrast=[[0.1, 0.2], [0.0, 0.2], [-0.1, 0.3]])
+    odds = [share / 0.05 for share in (0.5 * 0.1, 0.5 * 0.2 - 0.05, -0.5 * 0.1)]
     assert unknown.tolist() == pytest.approx([1 / (1 + math.exp(x)) for x in odds], abs=1e-5)
 
 
-def test_what_speaks_for_a_window_is_the_nearest_class_that_is_not_barred_whatever_the_logits_say() -> None:
+def test_what_speaks_for_each_class_is_its_closeness_and_what_the_centred_contrast_says() -> None:
     near = torch.tensor([[0.9, 0.2, 0.3, 0.4]] * 2)
     contrast = torch.tensor([[-0.8, 0.05, 0.0, 0.3], [0.1, 0.0, 0.0, 0.0]])
     parts = Parts(near, near, contrast, contrast)
-    found = best_of(parts, near, MGCL_PLUS)
-    assert total(parts, MGCL_PLUS).argmax(1).tolist() == [3, 0]
-    assert found.closeness.tolist() == pytest.approx([0.9, 0.9])
-    scale = MGCL_PLUS.contrast_scale
-    assert found.contrast.tolist() == pytest.approx([-0.8 * scale, 0.1 * scale])
+    found = signs_of(parts, near, MGCL_PLUS)
+    assert torch.equal(found.closeness, near)
+    assert torch.allclose(found.contrast, MGCL_PLUS.contrast_scale * contrast)
+    assert not signs_of(parts, near, replace(MGCL_PLUS, centred=False)).contrast.any()
+
+
+def test_a_barred_class_is_as_if_it_were_not_there() -> None:
+    near = torch.tensor([[0.9, 0.2, 0.3, 0.4]] * 2)
+    contrast = torch.tensor([[5.0, 0.05, 0.0, 0.3], [0.1, 0.0, 0.0, 0.0]])
     barred = torch.tensor([[True, False, False, False], [False, False, False, True]])
-    rest = best_of(parts, near, MGCL_PLUS, barred)
-    assert rest.closeness.tolist() == pytest.approx([0.4, 0.9])
-    assert rest.contrast.tolist() == pytest.approx([0.3 * scale, 0.1 * scale])
-    uncentred = best_of(parts, near, replace(MGCL_PLUS, centred=False))
-    assert uncentred.contrast.tolist() == [0, 0]
+    found = CALIBRATION.familiarity(signs_of(Parts(near, near, contrast, contrast), near, MGCL_PLUS, barred))
+    scale = 0.5 * MGCL_PLUS.contrast_scale
+    assert found.tolist() == pytest.approx([0.4 + 0.3 * scale, 0.9 + 0.1 * scale])
 
 
 def test_batches_are_joined_in_order() -> None:
     one, other = (
-        Best(torch.tensor([0.1]), torch.tensor([0.2])),
-        Best(torch.tensor([0.3, 0.5]), torch.tensor([0.4, 0.6])),
+        Signs(torch.tensor([[0.1, 0.7]]), torch.tensor([[0.2, 0.8]])),
+        Signs(torch.tensor([[0.3, 0.5], [0.0, 0.9]]), torch.tensor([[0.4, 0.6], [0.1, 0.2]])),
     )
     both = joined(one, other)
-    assert both.closeness.tolist() == pytest.approx([0.1, 0.3, 0.5])
-    assert both.contrast.tolist() == pytest.approx([0.2, 0.4, 0.6])
+    assert torch.equal(both.closeness, torch.tensor([[0.1, 0.7], [0.3, 0.5], [0.0, 0.9]]))
+    assert torch.equal(both.contrast, torch.tensor([[0.2, 0.8], [0.4, 0.6], [0.1, 0.2]]))
 
 
 @pytest.mark.parametrize("planted", [1.5, 6.0, 25.0])

@@ -9,7 +9,7 @@ from torch import Tensor
 from mgcld.model.adapter import Adapter
 from mgcld.model.calibration import probabilities
 from mgcld.model.options import MethodOptions
-from mgcld.model.parts import Parts, best_of, total
+from mgcld.model.parts import Parts, signs_of, total
 from mgcld.training.leave_one_out import LeftOut
 
 
@@ -44,7 +44,7 @@ def answers_of(adapter: Adapter, left_out: LeftOut | None) -> Answers | None:
     silent = torch.zeros(len(left_out.shots), dtype=torch.bool, device=left_out.near.device)
     logits = total(parts, adapter.options)
     p, unknown = probabilities(
-        logits, best_of(parts, left_out.near, adapter.options), background, silent, adapter.calibration
+        logits, signs_of(parts, left_out.near, adapter.options), background, silent, adapter.calibration
     )
     return Answers(
         shots=left_out.shots.cpu(),
