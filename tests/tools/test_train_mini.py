@@ -26,7 +26,7 @@ from train_mini.episodes import few_shot, zero_shot
 from train_mini.hybrids import apart, crossed
 from train_mini.licences import may_be_published
 from train_mini.mixing import Mixer
-from train_mini.student import Student, audio_half, begun_from, channels_of_state, folded
+from train_mini.student import Student, audio_half, begun_from, channels_of, folded
 from train_mini.teacher import Lesson
 from train_mini.texts import projection
 
@@ -113,7 +113,7 @@ def test_from_clips_to_weights_that_the_encoder_loads(
     trained(made, tmp_path / "narrow.pt", monkeypatch, 0.5, "--channels 8 16 24 32 40")
     narrow = trained(made, tmp_path / "narrow.pt", monkeypatch, 1)
     further = trained(made, tmp_path / "further.pt", monkeypatch, 0, f"--begin-from {tmp_path / 'narrow.pt'}")
-    assert channels_of_state(narrow["student"]) == channels_of_state(further["student"]) == (8, 16, 24, 32, 40)
+    assert channels_of(narrow["student"]) == channels_of(further["student"]) == (8, 16, 24, 32, 40)
     networks = [str(tmp_path / "run.pt"), str(tmp_path / "narrow.pt")]
     told_of = ["--pool", str(made / "pool"), "--licence", "CC0", "--training", "on three sounds"]
     arguments = ["export", *networks, str(weights), *told_of]

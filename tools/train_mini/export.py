@@ -10,23 +10,11 @@ import numpy as np
 import torch
 from mgcld_plugins.encoders._mini_file import audio_nets, read_weights
 from mgcld_plugins.encoders.mini import WEIGHTS
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .bits import in_four_bits, quantised
-from .student import (
-    ACOUSTIC,
-    EFFECTS,
-    HIDDEN,
-    TAGS,
-    TEXT,
-    Student,
-    audio_half,
-    channels_of,
-    channels_of_state,
-    folded,
-)
+from .bits import in_eight_bits, in_four_bits, quantised
+from .student import ACOUSTIC, EFFECTS, HIDDEN, TAGS, TEXT, Student, audio_half, channels_of, folded
 
 TAG_AXES, TAG_SHARDS, TAG_STRIDE = 128, 10, 8
 WEAKEST = 0.01
@@ -67,21 +55,20 @@ def averaged(state: dict[str, Any]) -> Student:
     """The student with the averaged weights of a checkpoint."""
     prefix = "module."
     average = {name.removeprefix(prefix): t for name, t in state["average"].items() if name.startswith(prefix)}
-    student = Student(channels=channels_of_state(average))
+    student = Student(channels=channels_of(average))
     student.load_state_dict(average)
     return student.eval()
 
 
 def side_by_side(networks: list[dict[str, Tensor]]) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
     """Options of each and the tensors of all (`audio.0.stem.weight`); of the acoustic heads the first one's is kept."""
-    heads = {"acoustic": ACOUSTIC, "text": TEXT, "effects": EFFECTS, "tags": TAGS}
-    options = [{"channels": list(channels_of(each)), "hidden": HIDDEN} | heads for each in networks]
-    for option in options[1:]:
-        option["acoustic"] = 0
-    tensors = {(i, name): tensor for i, each in enumerate(networks) for name, tensor in each.items()}
-    return options, {
-        f"audio.{i}.{name}": t for (i, name), t in tensors.items() if i == 0 or not name.startswith("acoustic.")
-    }
+    options: list[dict[str, Any]] = []
+    tensors: dict[str, Tensor] = {}
+    for i, network in enumerate(networks):
+        heads = {"acoustic": 0 if i else ACOUSTIC, "text": TEXT, "effects": EFFECTS, "tags": TAGS}
+        options.append({"channels": list(channels_of(network)), "hidden": HIDDEN} | heads)
+        tensors |= {f"audio.{i}.{name}": t for name, t in network.items() if heads.get(name.partition(".")[0], 1)}
+    return options, tensors
 
 
 @torch.no_grad()
@@ -106,9 +93,7 @@ def save(
 ) -> None:
     """Whole or not at all, with the text half of another file."""
     half, old = read_weights(text_from)
-    tensors |= in_four_bits("text.table", half["text.table"])
-    with safe_open(text_from, "pt") as file:
-        tensors |= {name: file.get_tensor(name) for name in ("text.tags", "text.tags.scale")}
+    tensors |= in_four_bits("text.table", half["text.table"]) | in_eight_bits("text.tags", half["text.tags"])
     kept = {name: old[name] for name in ("mel", "tag_names", "vocab")}
     unfinished = path.with_suffix(".unfinished")
     told = {"version": VERSION, "config": json.dumps(config)} | kept | notes

@@ -10,10 +10,10 @@ from mgcld_plugins.encoders._mini_file import read_weights
 from torch import Tensor, nn
 
 CHANNELS = (32, 64, 128, 192, 256)
-HIDDEN, ACOUSTIC, TEXT, TAGS, EFFECTS = 512, 256, 256, 521, 128
+HIDDEN, ACOUSTIC, TEXT, EFFECTS, TAGS = 512, 256, 256, 128, 521
 LAYERS = ("stem", "block1.b", "block2.b", "block3.b", "block4.b")
 """Those that say how wide each stage is."""
-HEADS = ("acoustic", "semantic", "tags", "effects")
+HEADS = ("acoustic", "semantic", "effects", "tags")
 """Those that the encoder keeps."""
 RARE = -6.0
 """The tags' first bias: most of them are absent most of the time."""
@@ -24,8 +24,8 @@ class Heard(NamedTuple):
 
     acoustic: Tensor
     semantic: Tensor
-    tags: Tensor
     effects: Tensor
+    tags: Tensor
     teacher: Tensor
 
 
@@ -71,17 +71,12 @@ class Student(nn.Module):
         x = self.block4(self.block3(self.block2(self.block1(torch.relu(self.stem(x))))))
         x = x.permute(0, 2, 3, 1).flatten(2)
         h = torch.relu(self.hidden(x.flatten(0, 1))).unflatten(0, x.shape[:2])
-        return Heard(self.acoustic(h), self.semantic(h), self.tags(h), self.effects(h), self.teacher(h))
+        return Heard(self.acoustic(h), self.semantic(h), self.effects(h), self.tags(h), self.teacher(h))
 
 
 def channels_of(tensors: dict[str, Tensor]) -> tuple[int, ...]:
-    """Of the stem and the blocks of a folded network."""
-    return tuple(len(tensors[f"{layer}.bias"]) for layer in LAYERS)
-
-
-def channels_of_state(state: dict[str, Tensor]) -> tuple[int, ...]:
-    """The same of a network as it is trained."""
-    return tuple(len(state[f"{layer}.0.weight"]) for layer in LAYERS)
+    """Of the stem and the blocks of a network, folded or as it is trained."""
+    return tuple(next(len(t) for name, t in tensors.items() if name.startswith(f"{layer}.")) for layer in LAYERS)
 
 
 def audio_half(weights: Path) -> list[dict[str, Tensor]]:

@@ -15,7 +15,7 @@ from . import together
 from .batches import Batch, Pool
 from .losses import SHARES, Losses
 from .prepare import load
-from .student import CHANNELS, Student, audio_half, begun_from, channels_of, channels_of_state
+from .student import CHANNELS, Student, audio_half, begun_from, channels_of
 
 WARM_UP_STEPS, STEADY = 150, 0.3
 """The rate rises over the first steps, is steady for a share of the time, then falls as a cosine."""
@@ -167,7 +167,7 @@ def _channels(wish: argparse.Namespace) -> tuple[int, ...]:
         if path and path.suffix == ".safetensors":
             return channels_of(audio_half(path)[0])
         if path and path.exists():
-            return channels_of_state(torch.load(path, map_location="cpu", weights_only=True)["student"])
+            return channels_of(torch.load(path, map_location="cpu", weights_only=True)["student"])
     return tuple(wish.channels or CHANNELS)
 
 
