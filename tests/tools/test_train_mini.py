@@ -84,7 +84,7 @@ def made(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert names == sorted(TEXTS)
     random = torch.Generator().manual_seed(0)
     meanings, tags = (normalize(torch.randn(rows, 256, generator=random), dim=-1) for rows in (3, 521))
-    prepare.save(folder / "prepared.safetensors", folder / "pool", names, meanings, tags)
+    prepare.save(folder / "prepared.safetensors", prepare.axes_of(folder / "pool"), names, meanings, tags)
     return folder
 
 

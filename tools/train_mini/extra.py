@@ -1,12 +1,11 @@
 """More clips that may be published, made from packages: a folder of wav files with a manifest.
 
-Instruments and a few effects from the FluidR3 sound font (MIT), synthetic speech by espeak-ng, the effects of Freedoom
+Instruments and effects from the FluidR3 sound fonts (MIT), synthetic speech by espeak-ng, the effects of Freedoom
 (BSD), those of SuperTuxKart that are public domain, CC0 or CC BY, and OpenClonk's (CC BY 3.0, some CC0);
 from npm the sounds of ion-sound (MIT).
 """
 
 import argparse
-import csv
 import gzip
 import io
 import re
@@ -18,10 +17,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from .extra_clips import Found, keep, manifest
 from .extra_names import CLONK, FREEDOOM, KART, SENTENCES, VOICES
-
-Found = tuple[str, str, str, np.ndarray, int]
-"""Package, original, text, samples, sample rate."""
+from .sound_font import effects, instruments
 
 
 def main() -> None:
@@ -29,18 +27,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--soundfont", type=Path, help="FluidR3_GM.sf2 (package fluid-soundfont-gm); needs fluidsynth")
+    parser.add_argument("--effects-font", type=Path, help="FluidR3_GS.sf2 (package fluid-soundfont-gs)")
     parser.add_argument("--speech", action="store_true", help="needs espeak-ng")
     parser.add_argument("--freedoom", type=Path, help="freedoom2.wad (package freedoom)")
     parser.add_argument("--kart", type=Path, help="data/sfx of package supertuxkart-data")
     parser.add_argument("--clonk", type=Path, help="Sound.ocg of package openclonk-data")
     parser.add_argument("--ion", type=Path, help="folder sounds of the npm package ion-sound")
     wish = parser.parse_args()
-    wish.folder.mkdir(parents=True, exist_ok=True)
-    with (wish.folder / "manifest.csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["file", "seconds", "source_repo", "original_path", "license", "text", "kind"])
+    with manifest(wish.folder) as table:
         if wish.soundfont:
             keep(wish.folder, table, "MIT", instruments(wish.soundfont, wish.folder))
+        if wish.effects_font:
+            keep(wish.folder, table, "MIT", effects(wish.effects_font, wish.folder))
         if wish.speech:
             keep(wish.folder, table, "CC0-1.0", speech(wish.folder))
         if wish.freedoom:
@@ -52,58 +50,6 @@ def main() -> None:
         for licence, names in KART.items():
             if wish.kart:
                 keep(wish.folder, table, licence, effects_of_kart(wish.kart, names))
-
-
-def keep(folder: Path, table: "csv.Writer", licence: str, clips: Iterator[Found]) -> None:
-    """Write clips and their lines; say how many minutes."""
-    minutes, package = 0.0, ""
-    for number, (package, original, text, samples, rate) in enumerate(clips):
-        name = f"{package}-{licence}-{number:04d}.wav"
-        soundfile.write(folder / name, samples, rate, subtype="PCM_16")
-        table.writerow([name, f"{len(samples) / rate:.2f}", package, original, licence, text, "extra"])
-        minutes += len(samples) / rate / 60
-    print(f"{package}: {minutes:.1f} minutes, {licence}")
-
-
-def instruments(font: Path, folder: Path) -> Iterator[Found]:
-    """Each program of the sound font plays three phrases; each drum kit too."""
-    commands, midi, wave = (folder / f"unfinished.{ending}" for ending in ("txt", "mid", "wav"))
-    commands.write_text(f"load {font}\ninst 1\nquit\n")
-    told = subprocess.run(["fluidsynth", "-n", "-a", "file", "-o", f"audio.file.name={wave}", "-f", commands],
-                          capture_output=True, text=True, check=True, timeout=120).stdout  # fmt: skip
-    programs = dict(line.split(" ", 1) for line in told.splitlines() if line[:4] in ("000-", "128-"))
-    for place, name in sorted(programs.items()):
-        bank, program = (int(part) for part in place.split("-"))
-        drums = bank == 128
-        for seed in range(3):
-            midi.write_bytes(phrase(program, 9 if drums else 0, np.random.default_rng([program, bank, seed])))
-            subprocess.run(["fluidsynth", "-n", "-i", "-q", "-r", "16000", "-F", wave, font, midi],
-                           check=True, timeout=120, capture_output=True)  # fmt: skip
-            sound, rate = soundfile.read(wave, dtype="float32", always_2d=True)
-            text = "drum kit" if drums else name.lower()
-            yield "fluid-soundfont-gm", place, text, sound[: 6 * rate].mean(1), rate
-    for path in (commands, midi, wave):
-        path.unlink(missing_ok=True)
-
-
-def phrase(program: int, channel: int, random: np.random.Generator) -> bytes:
-    """A MIDI file of about five seconds: notes or chords, slow or fast, high or low."""
-    step, centre = int(random.choice([60, 120, 240, 480, 960])), int(random.integers(40, 80))
-    track = bytes([0, 0xC0 | channel, program])
-    for _ in range(max(1, 2400 // step)):
-        low, high = (35, 82) if channel == 9 else (centre - 8, centre + 9)
-        keys = sorted({int(key) for key in random.integers(low, high, int(random.integers(1, 4)))})
-        loud = int(random.integers(60, 120))
-        track += b"".join(bytes([0, 0x90 | channel, key, loud]) for key in keys)
-        for i, key in enumerate(keys):
-            track += (length(step) if i == 0 else b"\0") + bytes([0x80 | channel, key, 0])
-    track += b"\0\xff\x2f\0"
-    return b"MThd" + struct.pack(">IHHH", 6, 0, 1, 480) + b"MTrk" + struct.pack(">I", len(track)) + track
-
-
-def length(ticks: int) -> bytes:
-    """A MIDI duration below 16384 ticks."""
-    return bytes([0x80 | ticks >> 7, ticks & 0x7F]) if ticks > 0x7F else bytes([ticks])
 
 
 def speech(folder: Path) -> Iterator[Found]:

@@ -73,3 +73,20 @@ CLONK = {
     "windbag": "wind", "boompack": "rocket", "teleport": "whoosh", "in": "", "out": "", "talk": "chirp",
 }  # fmt: skip
 """Words of OpenClonk's file names that mean something else, or nothing."""
+FONT_EFFECTS = {
+    "001-120": "guitar cut noise", "001-121": "key click", "001-122": "rain", "001-123": "dog barking",
+    "001-124": "telephone ringing", "001-125": "car starting", "001-126": "laughing", "001-127": "machine gun",
+    "002-120": "string slap", "002-122": "thunder", "002-123": "horse galloping", "002-124": "door creaking",
+    "002-125": "tires skidding", "002-126": "screaming", "002-127": "laser gun", "003-122": "wind",
+    "003-123": "bird", "003-124": "door closing", "003-125": "car passing", "003-126": "punch",
+    "003-127": "explosion", "004-122": "stream", "004-124": "record scratch", "004-125": "car crash",
+    "005-122": "bubbles", "005-124": "wind chimes", "005-125": "siren", "005-126": "footsteps",
+    "006-125": "train", "007-125": "jet plane", "008-125": "spaceship",
+}  # fmt: skip
+"""By bank and program."""
+FONT_KIT = {
+    41: "record scratch", 42: "record scratch", 43: "drum sticks", 44: "click", 45: "metronome click",
+    46: "metronome bell", 47: "guitar fret noise", 57: "footsteps", 58: "applause", 70: "helicopter",
+    72: "gun shot", 78: "birds", 82: "sea waves",
+}  # fmt: skip
+"""By key."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from mgcld_plugins.encoders.mini import WEIGHTS
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .losses import Meaning, rarity
@@ -36,11 +36,13 @@ def main() -> None:
     parser.add_argument("pool", type=Path)
     parser.add_argument("prepared", type=Path)
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="a file of mini: its text table is kept")
+    parser.add_argument("--axes-from", type=Path, help="an earlier prepared file: to average networks")
     wish = parser.parse_args()
     from .texts import tag_vectors, text_vectors
 
     names = texts_of(wish.pool)
-    save(wish.prepared, wish.pool, names, text_vectors(names, wish.weights), tag_vectors(wish.weights))
+    axes = load_file(wish.axes_from) if wish.axes_from else axes_of(wish.pool)
+    save(wish.prepared, axes, names, text_vectors(names, wish.weights), tag_vectors(wish.weights))
     print(f"{len(names)} texts")
 
 
@@ -49,23 +51,26 @@ def texts_of(pool: Path) -> list[str]:
     return sorted({str(text) for path in pool.glob("*.npz") for text in np.load(path)["texts"]} - {""})
 
 
-def save(path: Path, pool: Path, names: list[str], meanings: Tensor, tag_meanings: Tensor) -> None:
-    """`meanings` (names, text) and `tag_meanings` (tags, text) are unit rows."""
+def axes_of(pool: Path) -> dict[str, Tensor]:
+    """How common the tags are, and the axes of both teachers' features, in the first shards."""
     shards = [np.load(shard) for shard in sorted(pool.glob("*.npz"))[:SHARDS]]
     features = torch.from_numpy(np.concatenate([shard["features"][::4] for shard in shards]))
     tags = torch.from_numpy(np.concatenate([shard["tags"] for shard in shards])).float()
     whitening = Whitening.of(features)
     heard = torch.from_numpy(np.concatenate([shard["effects"].max(1) for shard in shards]))
     effects = Whitening.of(heard[:, None], EFFECTS_AXES, EFFECTS_POWER)
-    tensors = {
-        "names": meanings,
-        "tags": tag_meanings,
+    return {
         "rarity": rarity(tags.amax(1)),
         "centre": whitening.centre,
         "axes": whitening.axes,
         "effects.centre": effects.centre,
         "effects.axes": effects.axes,
     }
+
+
+def save(path: Path, axes: dict[str, Tensor], names: list[str], meanings: Tensor, tag_meanings: Tensor) -> None:
+    """`meanings` (names, text) and `tag_meanings` (tags, text) are unit rows."""
+    tensors = axes | {"names": meanings, "tags": tag_meanings}
     save_file({name: each.contiguous() for name, each in tensors.items()}, path, {"names": json.dumps(names)})
 
 
