@@ -14,6 +14,7 @@ def main() -> None:
 
         command_line()
     except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
         sys.exit(130)
 
 

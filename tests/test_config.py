@@ -258,6 +258,12 @@ def test_a_mistake_in_a_file_is_named_with_its_path(written: Any, text: str, sai
     assert str(path) in f"{caught.value} {caught.value.help}"
 
 
+def test_without_a_file_the_help_is_about_the_command_line() -> None:
+    with pytest.raises(ConfigError, match="sources: at least one is needed") as caught:
+        load_config(None, {"adapter": Path("a"), "sources": {}})
+    assert "--source mic=microphone:default" in caught.value.help
+
+
 def test_every_mistake_is_named_at_once(written: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(written("hop_seconds: 0\nsources: {}"), {})

@@ -25,8 +25,9 @@ def build_recogniser(path: Path, encoder: Part, captioner: Part | None = None) -
         MgcldError: a part cannot be built, or the parts do not fit each other.
     """
     adapter = load_adapter(path)
-    listener = build_listener(encoder, captioner_of(adapter.provenance.captioner, captioner))
-    check_encoder(adapter, listener.encoder)
+    loaded = build_encoder(encoder)
+    check_encoder(adapter, loaded)
+    listener = listener_of(loaded, captioner_of(adapter.provenance.captioner, captioner))
     check_captioner(adapter, listener.captioner)
     return Recogniser(listener, adapter)
 

@@ -34,6 +34,10 @@ def check(
         typer.Option(help="name=address: rtsp://..., http://..., microphone:default, -, path.wav. Repeat it for more."),
     ] = None,
     adapter: Annotated[Path | None, typer.Option(help="The adapter, instead of the configuration's.")] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="NAME or NAME=MODEL, that of the adapter's training, instead of the configuration's."),
+    ] = None,
     endpoint: Annotated[str | None, typer.Option(help="Where to publish, instead of the configuration's.")] = None,
     hop: Annotated[float | None, typer.Option(help="Seconds between two windows' starts.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON on stdout.")] = False,
@@ -48,7 +52,8 @@ def check(
     78 the configuration, 1 anything else; 130 interrupted.
     """
     _on_signals(lambda *_: os._exit(INTERRUPTED))  # libraries that load make other things of an exception
-    wishes = load_config(config, overrides(source or [], adapter or (None if config else ADAPTER), endpoint, hop))
+    chosen = adapter or (None if config else ADAPTER)
+    wishes = load_config(config, overrides(source or [], chosen, endpoint, hop, encoder))
     configure_logs("warning")
     try:
         found = _found(wishes)

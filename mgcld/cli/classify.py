@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,6 +43,9 @@ def classify(
     failed: list[SourceError] = []
     for path in files:
         try:
+            if path.is_dir():
+                every = f"mgcld classify {shlex.quote(str(path))}/*"
+                raise SourceError(f"{path} is a folder", reason="not_found", help=f"name its recordings: {every}")
             answered = False
             for window, prediction in _answers(recogniser, file_at_full_speed(path), hop):
                 write(path, window, prediction)

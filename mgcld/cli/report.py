@@ -1,5 +1,6 @@
 """The training report in a terminal."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +32,8 @@ def show(report: "Report", output: Path, page: Path | None) -> None:
     console.print(f"\nwrote {name}: {counts}", soft_wrap=True)
     if page is not None:
         console.print(f"wrote {shown(str(page))}: open it in a browser", soft_wrap=True)
-    console.print(f"next: mgcld run --adapter {name} --source mic=microphone:default", soft_wrap=True)
+    encoder = "" if made.encoder == "mini" else f" --encoder {shown(shlex.quote(made.encoder))}"
+    console.print(f"next: mgcld run --adapter {name}{encoder} --source mic=microphone:default", soft_wrap=True)
 
 
 def shown(text: str) -> str:

@@ -12,7 +12,7 @@ import typer
 
 from mgcld.cli.logs import configure_logs
 from mgcld.cli.table import LiveTable
-from mgcld.config import Config, load_config, part_of_address
+from mgcld.config import Config, load_config, named_part, part_of_address
 from mgcld.errors import ConfigError
 from mgcld.service.notify import Notifier
 
@@ -31,6 +31,10 @@ def run(
         ),
     ] = None,
     adapter: Annotated[Path | None, typer.Option(help="The adapter, instead of the configuration's.")] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="NAME or NAME=MODEL, that of the adapter's training, instead of the configuration's."),
+    ] = None,
     endpoint: Annotated[str | None, typer.Option(help="Where to publish, instead of the configuration's.")] = None,
     hop: Annotated[float | None, typer.Option(help="Seconds between two windows' starts.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No live table; the log only.")] = False,
@@ -43,7 +47,7 @@ def run(
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: os._exit(0))
     try:
-        wishes = overrides(source or [], adapter or (None if config else ADAPTER), endpoint, hop)
+        wishes = overrides(source or [], adapter or (None if config else ADAPTER), endpoint, hop, encoder)
         if log_level is not None:
             wishes["log_level"] = log_level
         read = partial(load_config, config, wishes)
@@ -69,7 +73,9 @@ def log(config: Config) -> None:
     configure_logs(config.log_level, config.log_format)
 
 
-def overrides(sources: list[str], adapter: Path | None, endpoint: str | None, hop: float | None) -> dict[str, Any]:
+def overrides(
+    sources: list[str], adapter: Path | None, endpoint: str | None, hop: float | None, encoder: str | None
+) -> dict[str, Any]:
     """What the command line wishes, to be laid over the configuration.
 
     Raises:
@@ -81,6 +87,8 @@ def overrides(sources: list[str], adapter: Path | None, endpoint: str | None, ho
     wishes: dict[str, Any] = {"sources": dict(named)}
     if adapter is not None:
         wishes["adapter"] = adapter
+    if encoder is not None:
+        wishes["encoder"] = named_part(encoder)
     if endpoint is not None:
         wishes["publish"] = {"endpoint": endpoint}
     if hop is not None:

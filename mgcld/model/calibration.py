@@ -1,8 +1,8 @@
 """From logits to honest probabilities: a temperature, and the chance that a window holds none of the classes.
 
 What says that a window is of a class at all is its closeness c to the class's shots and what the contrast says of it,
-s; not its logit, which tells own from foreign sounds less well. Its familiarity f is the largest c + ρ s of all.
-Two groups of windows are known at training: the class's own recordings, left out in turn, and sounds that are foreign
+s; not its logit, which tells own from foreign sounds less well. The window's familiarity f is the largest c + ρ s.
+Two groups of windows are known at training: the classes' own recordings, left out in turn, and sounds that are foreign
 (those recordings again with their own class left out, `_background`, generated noise). Threshold and width tell them
 apart:
     P(known) = sigmoid((f - threshold) / width) * sigmoid((b - closeness to the nearest background shot) / width)
@@ -35,7 +35,7 @@ CONTRAST_WEIGHT = 0.5
 """Middle of the prior for ρ. On the same sets, with one shot, it told unknown classes of 68 better than less did, and
 of 103 the same; many recordings are in both."""
 CONTRAST_WEIGHTS = (0.0, 0.1, 0.3, 0.5)
-"""To choose from."""
+"""To choose from; more than that is not worth its danger where recordings are few (AUROC level, surer when wrong)."""
 DEFAULT_TEMPERATURE = 8.0
 """Middle of the prior."""
 LONE_TEMPERATURE = 2.4

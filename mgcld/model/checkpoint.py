@@ -31,7 +31,10 @@ from mgcld.names import printable
 
 FORMAT = "mgcld-adapter/4"
 READABLE = (FORMAT, "mgcld-adapter/3")
-"""The one before did not say what had written its captions, and solved no values."""
+"""The one before did not say what had written its captions, and solved no values.
+
+In files of both, the threshold of `unknown` may be of an earlier rule (that of the nearest class alone): then foreign
+sounds are taken for a class a little more often than it was made for, until it is trained again."""
 
 MOST_SAID = 500
 """Of what is wrong with a file (characters)."""
@@ -144,7 +147,8 @@ def check_encoder(adapter: Adapter, encoder: Encoder) -> None:
         f"this adapter was trained with encoder {made.encoder} ({made.weights_hash[:12]}), "
         f"but {encoder.name} ({encoder.weights_hash[:12]}) is loaded",
         help=f"train it again: mgcld train --shots ./support --encoder {shlex.quote(encoder.name)} "
-        f"--captioner {shlex.quote(captioner)}; or load the encoder that it was trained with: {made.encoder}{then}",
+        f"--captioner {shlex.quote(captioner)}; or load the encoder that it was trained with: "
+        f"--encoder {shlex.quote(made.encoder)}{then}",
     )
 
 

@@ -181,8 +181,8 @@ class Signs:
     closeness: Float[Tensor, "batch classes"]
     """To the class's shots (cosine); without end below 0 where the class is as if it were not there."""
     contrast: Float[Tensor, "batch classes"]
-    """What the contrast says of the class: the mean of both grains, as far as it counts in the logits; 0 where it is
-    not centred, and so has no level of its own."""
+    """What the contrast says of the class: the mean of both grains, scaled as in the logits; 0 where it is not
+    centred, and so has no level of its own."""
 
 
 def signs_of(

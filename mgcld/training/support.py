@@ -97,10 +97,17 @@ def _why(path: Path) -> str:
         return "it lies outside the class folders"
     if path.suffix.lower() in SUFFIXES:
         return "no regular file"
-    return f"not one of {', '.join(sorted(SUFFIXES))}"
+    return (
+        f"not one of {', '.join(sorted(SUFFIXES))}; sound in another format can be converted: ffmpeg -i FILE FILE.wav"
+    )
 
 
 def _check_classes(folder: Path, classes: dict[str, tuple[Path, ...]]) -> None:
+    if not classes and _recordings(folder):
+        raise SupportSetError(
+            f"{folder} holds recordings, but no folder of a class",
+            help=f"if they are all of one class, name the folder above: {folder.resolve().parent}; otherwise {_LAYOUT}",
+        )
     if not classes:
         raise SupportSetError(f"{folder} holds no class", help=_LAYOUT)
     _check_names(folder, list(classes))

@@ -29,6 +29,8 @@ class Delivery:
         self._status = status
         self._heard = heard
         self._in_flight: dict[int, Post] = {}
+        """By the connection's number; by one below 0 where it has ended before it gave one."""
+        self._untold = 0
         self._leaving = False
 
     def go_on(self, topics: Sequence[str], wake: threading.Event, closing: threading.Event) -> None:
@@ -67,9 +69,11 @@ class Delivery:
             self._outgoing.is_refused(post)
             logger.error("%s cannot be sent: %s", post.topic[:200], error)
             return True
-        untold = -1 - len(self._in_flight)  # the connection has ended: `go_on` gives it back
-        self._in_flight[untold if number is None else number] = post
-        return number is not None
+        if number is None:  # `go_on` gives it back
+            self._untold -= 1
+            number = self._untold
+        self._in_flight[number] = post
+        return number >= 0
 
     def _settle(self) -> None:
         for number in self._connection.done():

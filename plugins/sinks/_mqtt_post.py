@@ -12,9 +12,9 @@ WAITING_OTHERS = 64
 """So many messages that nobody waits for wait for a slow network."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Post:
-    """What is published at once."""
+    """What is published at once; the same words a second time are another one."""
 
     topic: str
     payload: bytes
@@ -43,8 +43,8 @@ class Outgoing:
         self._changed: dict[str, None] = {}
         self._each: deque[Post] = deque()
         self._now: deque[Post] = deque()
-        self._away: set[int] = set()
-        """The posts, by `id`, that the broker was given and has not answered for."""
+        self._away: set[Post] = set()
+        """Those that the broker was given and has not answered for."""
 
     @property
     def waiting(self) -> int:
@@ -77,8 +77,9 @@ class Outgoing:
         """The connection ended before these, in order, were delivered."""
         with self._lock:
             self._connected = False
-            again = [post for post in posts if id(post) in self._away]
+            again = [post for post in posts if post in self._away]
             self._each.extendleft(reversed(again))
+            self.dropped += len(self._away) - len(again)
             self._away.clear()
             self.dropped += sum(post.way == "now" for post in posts) + len(self._now)
             self._now.clear()
@@ -91,7 +92,7 @@ class Outgoing:
                 del self._changed[topic]
                 return self._newest[topic]
             if self._each:
-                self._away.add(id(self._each[0]))
+                self._away.add(self._each[0])
                 return self._each.popleft()
             return self._now.popleft() if self._now and not congested else None
 
@@ -130,8 +131,8 @@ class Outgoing:
             return given_up
 
     def _is_answered(self, post: Post) -> None:
-        if id(post) in self._away:
-            self._away.remove(id(post))
+        if post in self._away:
+            self._away.remove(post)
         elif post.way == "each":
             self.dropped -= 1  # it had been given up
 

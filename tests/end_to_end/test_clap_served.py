@@ -101,3 +101,17 @@ def test_the_command_line_takes_a_name_with_a_model(folder: Path) -> None:
     result = mgcld("classify", siren, "--adapter", adapter, "--encoder", clap)
     assert result.returncode == 0, result.stderr
     assert set(json.loads(result.stdout)["p"]) == {*CLASSES, "unknown"}
+    daemon = mgcld("run", "--adapter", adapter, "--encoder", clap, "--source", f"room={siren}?pace=max", "--quiet",
+                   "--endpoint", "tcp://127.0.0.1:*")  # fmt: skip
+    assert daemon.returncode == 0, daemon.stderr
+
+
+def test_an_adapter_of_another_encoder_is_told_before_its_captioner(folder: Path, tmp_path: Path) -> None:
+    trained = mgcld("train", "--shots", folder / "support", "-o", tmp_path / "a.safetensors")
+    assert "next: mgcld run --adapter" in trained.stdout
+    assert "--encoder" not in trained.stdout
+    siren = folder / "support" / "siren" / "0.flac"
+    result = mgcld("classify", siren, "--adapter", tmp_path / "a.safetensors", "--encoder", f"clap={folder / 'tiny'}")
+    assert result.returncode == EncoderMismatch.exit_code
+    assert "was trained with encoder mini" in result.stderr
+    assert "--encoder mini" in result.stderr

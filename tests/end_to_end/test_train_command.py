@@ -196,6 +196,13 @@ def test_classify_writes_csv(demo: Path) -> None:
     assert float(rows[0]["unknown"]) > 0.5
 
 
+def test_classify_says_how_to_name_the_recordings_of_a_folder(demo: Path, tmp_path: Path) -> None:
+    (tmp_path / "my sounds").mkdir()
+    result = mgcld("classify", tmp_path / "my sounds", "--adapter", demo / "adapter.safetensors")
+    assert result.returncode == 66
+    assert f"mgcld classify '{tmp_path}/my sounds'/*" in result.stderr
+
+
 def test_classify_goes_on_after_a_file_that_it_cannot_hear(demo: Path, tmp_path: Path) -> None:
     good = record(tmp_path / "good.wav", "siren", 9)
     result = mgcld("classify", tmp_path / "absent.wav", good, "--adapter", demo / "adapter.safetensors")

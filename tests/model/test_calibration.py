@@ -112,8 +112,7 @@ def test_among_known_classes_the_temperature_sharpens_the_logits() -> None:
         assert (p[0] / (1 - unknown[0])).numpy() == pytest.approx(powers / powers.sum(), abs=1e-5)
 
 
-def lone(closeness: Tensor, contrast: Tensor | None = None) -> Signs:
-    """Of one class alone."""
+def of_one_class(closeness: Tensor, contrast: Tensor | None = None) -> Signs:
     return signs(closeness[:, None], None if contrast is None else contrast[:, None])
 
 
@@ -124,7 +123,7 @@ def test_the_threshold_lies_between_own_and_foreign_sounds(
     rng = np.random.default_rng(0)
     inside = torch.tensor(rng.normal(*own, 60), dtype=torch.float32)
     outside = torch.tensor(rng.normal(*foreign, 40), dtype=torch.float32)
-    found = fitted_unknown(lone(inside), lone(outside), 8.0)
+    found = fitted_unknown(of_one_class(inside), of_one_class(outside), 8.0)
     assert foreign[0] < found.threshold < own[0]
     assert found.temperature == 8.0
     _, unknown = asked([[own[0]], [foreign[0]]], calibration=found)
@@ -136,7 +135,7 @@ def test_the_probability_of_unknown_is_the_share_of_foreign_sounds_there() -> No
     rng = np.random.default_rng(1)
     inside = torch.tensor(rng.normal(0.6, 0.1, 4000), dtype=torch.float32)
     outside = torch.tensor(rng.normal(0.4, 0.1, 4000), dtype=torch.float32)
-    found = fitted_unknown(lone(inside), lone(outside), 8.0)
+    found = fitted_unknown(of_one_class(inside), of_one_class(outside), 8.0)
     for low in (0.4, 0.5, 0.6):
         own, foreign = (int(((group >= low) & (group < low + 0.02)).sum()) for group in (inside, outside))
         _, unknown = asked([[low + 0.01]], calibration=found)
@@ -145,8 +144,8 @@ def test_the_probability_of_unknown_is_the_share_of_foreign_sounds_there() -> No
 
 def test_groups_that_overlap_make_a_wide_border() -> None:
     spread = torch.linspace(0.2, 0.8, 61)
-    wide = fitted_unknown(lone(spread + 0.05), lone(spread), 8.0)
-    narrow = fitted_unknown(lone(spread / 10 + 0.8), lone(spread / 10 + 0.5), 8.0)
+    wide = fitted_unknown(of_one_class(spread + 0.05), of_one_class(spread), 8.0)
+    narrow = fitted_unknown(of_one_class(spread / 10 + 0.8), of_one_class(spread / 10 + 0.5), 8.0)
     assert wide.width == max(WIDTHS)
     assert narrow.width <= WIDTH / 2
 
@@ -155,14 +154,14 @@ def test_a_contrast_that_tells_the_groups_apart_counts_more_than_one_that_does_n
     rng = np.random.default_rng(2)
     same = torch.tensor(rng.normal(0.5, 0.1, 80), dtype=torch.float32)
     noise = torch.tensor(rng.normal(0, 0.2, 80), dtype=torch.float32)
-    told = fitted_unknown(lone(same, noise.abs() + 0.1), lone(same, -noise.abs() - 0.1), 8.0)
-    drowned = fitted_unknown(lone(same + 0.25, noise), lone(same - 0.25, noise.flip(0)), 8.0)
+    told = fitted_unknown(of_one_class(same, noise.abs() + 0.1), of_one_class(same, -noise.abs() - 0.1), 8.0)
+    drowned = fitted_unknown(of_one_class(same + 0.25, noise), of_one_class(same - 0.25, noise.flip(0)), 8.0)
     assert told.contrast_weight > drowned.contrast_weight
 
 
 def test_single_shots_put_the_threshold_between_foreign_sounds_and_themselves() -> None:
     foreign = torch.linspace(0.1, 0.5, 41)
-    found = fitted_unknown(None, lone(foreign), 8.0)
+    found = fitted_unknown(None, of_one_class(foreign), 8.0)
     assert found.threshold == pytest.approx(0.3 + LONE_SHARE * 0.7, abs=0.01)
     assert (found.width, found.contrast_weight) == (WIDTH, CONTRAST_WEIGHT)
     _, unknown = asked([[1.0], [0.3]], calibration=found)
@@ -171,10 +170,10 @@ def test_single_shots_put_the_threshold_between_foreign_sounds_and_themselves() 
 
 
 def test_a_few_recordings_move_the_threshold_less_than_many() -> None:
-    foreign = lone(torch.linspace(0.1, 0.5, 41))
+    foreign = of_one_class(torch.linspace(0.1, 0.5, 41))
     alone = fitted_unknown(None, foreign, 8.0).threshold
     low = torch.full((60,), 0.35)
-    few, many = (fitted_unknown(lone(low[:count]), foreign, 8.0).threshold for count in (2, 60))
+    few, many = (fitted_unknown(of_one_class(low[:count]), foreign, 8.0).threshold for count in (2, 60))
     assert many < few < alone
 
 
@@ -193,6 +192,24 @@ def test_what_speaks_for_each_class_is_its_closeness_and_what_the_centred_contra
     assert torch.equal(found.closeness, near)
     assert torch.allclose(found.contrast, MGCL_PLUS.contrast_scale * contrast)
     assert not signs_of(parts, near, replace(MGCL_PLUS, centred=False)).contrast.any()
+
+
+def test_background_is_compared_with_the_nearest_class_whatever_the_contrast_says() -> None:
+    near, contrast = [[0.5, 0.45]], [[0.0, 0.2]]
+    _, without = asked(near, contrast=contrast)
+    _, unknown = asked(near, contrast=contrast, background=[0.48])
+    known = 1 / (1 + math.exp(-(0.5 - 0.48) / 0.05))
+    assert 1 - float(unknown) == pytest.approx((1 - float(without)) * known, abs=1e-5)
+
+
+def test_foreign_sounds_whose_own_class_is_barred_are_judged_by_the_others() -> None:
+    rng = torch.Generator().manual_seed(3)
+    closeness, contrast = torch.rand(40, 3, generator=rng), torch.randn(40, 3, generator=rng) / 10
+    barred = torch.arange(40)[:, None] % 3 == torch.arange(3)
+    rest = torch.stack([torch.arange(3)[~row] for row in barred])
+    whole = fitted_unknown(None, Signs(closeness.masked_fill(barred, -torch.inf), contrast), 8.0)
+    cut = fitted_unknown(None, Signs(closeness.gather(1, rest), contrast.gather(1, rest)), 8.0)
+    assert whole == cut
 
 
 def test_a_barred_class_is_as_if_it_were_not_there() -> None:

@@ -12,7 +12,7 @@ import soundfile
 import torch
 from mgcld_plugins.encoders._mini_file import audio_nets, read_weights
 from mgcld_plugins.encoders.mini import WEIGHTS, MiniEncoder
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch.nn.functional import normalize
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
@@ -86,6 +86,17 @@ def made(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     meanings, tags = (normalize(torch.randn(rows, 256, generator=random), dim=-1) for rows in (3, 521))
     prepare.save(folder / "prepared.safetensors", prepare.axes_of(folder / "pool"), names, meanings, tags)
     return folder
+
+
+def test_networks_that_will_be_averaged_have_axes_in_common(made: Path, tmp_path: Path) -> None:
+    meanings, tags = (normalize(torch.randn(rows, 256), dim=-1) for rows in (2, 521))
+    prepare.save(tmp_path / "new", load_file(made / "prepared.safetensors"), ["bell", "cat"], meanings, tags)
+    old, new = (prepare.load(path) for path in (made / "prepared.safetensors", tmp_path / "new"))
+    assert new.names == ["bell", "cat"]
+    assert torch.equal(new.meaning.names, meanings)
+    assert torch.equal(new.whitening.axes, old.whitening.axes)
+    assert torch.equal(new.effects.axes, old.effects.axes)
+    assert torch.equal(new.meaning.rarity, old.meaning.rarity)
 
 
 def trained(

@@ -1,6 +1,7 @@
 """Clips out of packages: the list itself, and what is made from it."""
 
 import csv
+import struct
 import sys
 import zipfile
 from collections import Counter
@@ -13,7 +14,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
-from train_mini import packages
+from train_mini import packages, sound_font
 from train_mini.licences import may_be_published
 
 
@@ -23,6 +24,7 @@ def test_every_package_of_the_list_may_be_published_and_no_file_is_there_twice()
     files = Counter((part["package"], name) for part in parts for names in part["sounds"].values() for name in names)
     assert len(files) > 500
     assert files.most_common(1)[0][1] == 1
+    assert len({(part["package"], part["licence"]) for part in parts}) == len(parts)  # or their clips would share names
     assert not [name for _, name in files if name.startswith("/") or ".." in name]
 
 
@@ -74,3 +76,23 @@ def test_a_sound_inside_a_zip_file_and_one_for_telephones_are_read(tmp_path: Pat
     assert rate == 8000
     assert heard.shape == (1600, 1)
     assert np.corrcoef(heard[:, 0], tone)[0, 1] > 0.9
+
+
+def test_a_midi_file_holds_one_track_of_the_length_that_it_names() -> None:
+    score = sound_font.notes(bytes([0, 0xC0, 5]), 0, (60, 64), 1000)
+    assert score[:4] == b"MThd"
+    assert score[14:18] == b"MTrk"
+    assert struct.unpack(">I", score[18:22])[0] == len(score) - 22
+    assert score.endswith(b"\xff\x2f\0")
+    assert sound_font.length(100) == bytes([100])
+    assert sound_font.length(1000) == bytes([0x80 | 1000 >> 7, 1000 & 0x7F])
+
+
+def test_a_package_of_another_version_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "unpacked" / "game").mkdir(parents=True)
+    part = {"package": "game", "version": "1.2-3", "licence": "MIT", "sounds": {"cat": ["cat.wav"]}}
+    monkeypatch.setattr(packages, "LIST", tmp_path / "list.yaml")
+    packages.LIST.write_text(yaml.safe_dump([part]))
+    monkeypatch.setattr(sys, "argv", ["packages", str(tmp_path / "unpacked"), str(tmp_path / "made")])
+    with pytest.raises(SystemExit, match=r"game is not version 1\.2-3"):
+        packages.main()

@@ -78,6 +78,7 @@ def test_names_of_any_script_make_classes(tmp_path: Path) -> None:
     ("files", "said"),
     [
         ((), "no class"),
+        (("1.wav", "2.wav"), "holds recordings, but no folder of a class"),
         (("_background/a.wav",), "no class"),
         (("bell/1.wav", "empty/readme.txt"), "'empty' has no recordings"),
         (("unknown/1.wav",), "cannot be called 'unknown'"),

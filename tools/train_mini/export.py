@@ -67,7 +67,7 @@ def side_by_side(networks: list[dict[str, Tensor]]) -> tuple[list[dict[str, Any]
     for i, network in enumerate(networks):
         heads = {"acoustic": 0 if i else ACOUSTIC, "text": TEXT, "effects": EFFECTS, "tags": TAGS}
         options.append({"channels": list(channels_of(network)), "hidden": HIDDEN} | heads)
-        tensors |= {f"audio.{i}.{name}": t for name, t in network.items() if heads.get(name.partition(".")[0], 1)}
+        tensors |= {f"audio.{i}.{name}": t for name, t in network.items() if not (i and name.startswith("acoustic."))}
     return options, tensors
 
 

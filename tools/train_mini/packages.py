@@ -1,7 +1,8 @@
 """More clips that may be published, out of packages: `python -m train_mini.packages UNPACKED FOLDER`.
 
 `packages.yaml` says which files of which packages, under which licence (as the package's own copyright file gives it
-for them), and what is heard in each. `UNPACKED/<package>` is what `dpkg -x` has made of the package.
+for them), and what is heard in each. `UNPACKED/<package>` is what `dpkg -x` has made of a Debian package, or `unzip` of
+a wheel.
 """
 
 import argparse
@@ -39,7 +40,10 @@ def sounds(part: dict[str, Any], unpacked: Path) -> Iterator[Found]:
     """The files of one package under one licence."""
     for text, names in part["sounds"].items():
         for name in names:
-            samples, rate = read(unpacked / part["package"] / name)
+            try:
+                samples, rate = read(unpacked / part["package"] / name)
+            except (OSError, KeyError, soundfile.LibsndfileError) as error:
+                raise SystemExit(f"{part['package']} is not version {part['version']}: {error}") from error
             yield part["package"], name, text, samples.mean(1), rate
 
 

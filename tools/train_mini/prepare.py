@@ -36,7 +36,9 @@ def main() -> None:
     parser.add_argument("pool", type=Path)
     parser.add_argument("prepared", type=Path)
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="a file of mini: its text table is kept")
-    parser.add_argument("--axes-from", type=Path, help="an earlier prepared file: to average networks")
+    parser.add_argument(
+        "--axes-from", type=Path, help="an earlier prepared file, if networks of both are to be averaged"
+    )
     wish = parser.parse_args()
     from .texts import tag_vectors, text_vectors
 
@@ -52,7 +54,7 @@ def texts_of(pool: Path) -> list[str]:
 
 
 def axes_of(pool: Path) -> dict[str, Tensor]:
-    """How common the tags are, and the axes of both teachers' features, in the first shards."""
+    """How common tags are, and the axes of both teachers' features: what networks to be averaged have in common."""
     shards = [np.load(shard) for shard in sorted(pool.glob("*.npz"))[:SHARDS]]
     features = torch.from_numpy(np.concatenate([shard["features"][::4] for shard in shards]))
     tags = torch.from_numpy(np.concatenate([shard["tags"] for shard in shards])).float()

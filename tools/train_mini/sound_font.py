@@ -18,7 +18,7 @@ DRUM_CHANNEL = 9
 
 
 def instruments(font: Path, folder: Path) -> Iterator[Found]:
-    """Each program of the sound font plays three phrases; each drum kit too."""
+    """Each program of the font's first bank plays three phrases; each drum kit too."""
     for place, name in sorted(programs(font, folder).items()):
         bank, program = (int(part) for part in place.split("-"))
         if bank not in (0, DRUMS):
@@ -30,7 +30,14 @@ def instruments(font: Path, folder: Path) -> Iterator[Found]:
 
 
 def effects(font: Path, folder: Path) -> Iterator[Found]:
-    """Each effect held once and in three short notes; those of the kit of effects."""
+    """Each effect held once and in three short notes; those of the kit of effects.
+
+    Raises:
+        SystemExit: the font lacks some: fluidsynth would play something else instead.
+    """
+    lacking = {*FONT_EFFECTS, f"{DRUMS}-{KIT:03d}"} - {*programs(font, folder)}
+    if lacking:
+        raise SystemExit(f"{font} has no {', '.join(sorted(lacking))}: it is not FluidR3_GS.sf2")
     for place, text in FONT_EFFECTS.items():
         bank, program = (int(part) for part in place.split("-"))
         chosen = bytes([0, 0xB0, 0, bank, 0, 0xC0, program])

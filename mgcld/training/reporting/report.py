@@ -58,10 +58,14 @@ class Report:
         lines = []
         if single:
             lines.append(
-                f"one recording only of {listed(single)}: a second one lets mgcld check itself and set thresholds"
+                f"one recording only of {listed(single)}: mgcld may know that recording rather than the sound, and "
+                "take what is like it for it; a second one lets it check itself and set thresholds"
             )
         if not self.background_shots:
-            lines.append(f"no {BACKGROUND}/: recordings of the place without these sounds make false alarms rarer")
+            lines.append(
+                f"no {BACKGROUND}/: recordings of the place without these sounds, and of sounds like them (a bark for "
+                "a cry), make false alarms rarer"
+            )
         labels = [shot.path for shot in self.shots if any(trouble.kind == "label" for trouble in shot.troubles)]
         if labels:
             lines.append(f"perhaps in the wrong folder: {listed(labels)}; listen, then move or remove")

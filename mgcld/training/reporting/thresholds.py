@@ -11,8 +11,12 @@ from torch import Tensor
 
 DEFAULT = 0.5
 """Where no shot could be left out: more likely than all else together."""
-LOWEST, HIGHEST = 0.2, 0.9
-"""Few shots say nothing about the ends."""
+LOWEST, HIGHEST = DEFAULT, 0.9
+"""Few shots say nothing about the ends, and an event should not begin while `unknown` is more likely.
+
+Measured with .2 for the lowest on two sets kept aside (4- and 10-way, 2 to 5 shots): 4 to 11 points more of the own
+sounds were heard, at the price of 8 to 23 points more of the foreign sounds taken for a class.
+"""
 BACKGROUND_COST = 3.0
 """Of a share of background windows against the same share of own shots."""
 

@@ -53,3 +53,18 @@ def test_the_same_words_twice_are_two_posts() -> None:
     assert outgoing.waiting == 1
     outgoing.end([second])
     assert (outgoing.waiting, outgoing.dropped, outgoing.delivered) == (1, 0, 1)
+
+
+def test_what_is_refused_after_it_was_given_up_is_counted_as_refused(
+    two_of_three_away: tuple[Outgoing, list[Post]],
+) -> None:
+    outgoing, away = two_of_three_away
+    outgoing.give_up()
+    outgoing.is_refused(away[0])
+    assert (outgoing.waiting, outgoing.dropped, outgoing.failed) == (0, 2, 1)
+
+
+def test_what_the_connection_has_lost_sight_of_is_counted(two_of_three_away: tuple[Outgoing, list[Post]]) -> None:
+    outgoing, away = two_of_three_away
+    outgoing.end(away[:1])
+    assert (outgoing.waiting, outgoing.dropped) == (2, 1)
