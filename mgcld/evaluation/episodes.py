@@ -63,11 +63,13 @@ def draw(dataset: DataSet, plan: Plan, count: int, seed: int) -> list[Episode]:
         DataSetError: there are not enough classes or recordings for that.
     """
     sides = _paper_sides(dataset, plan) if plan.protocol == "paper" else _strict_sides(dataset, plan)
-    least = min(len(side.names) for side in sides)
-    if least < plan.way:
+    rich = min((side.names for side in sides), key=len)
+    if len(rich) < plan.way:
+        poor = [name for name in dataset.classes if name not in rich] if plan.protocol == "strict" else []
         raise DataSetError(
-            f"{plan.way}-way {plan.shots}-shot: only {least} classes of {dataset.folder} have enough recordings",
-            help="ask for fewer --ways or --shots",
+            f"{plan.way}-way {plan.shots}-shot: only {len(rich)} classes of {dataset.folder} have enough recordings",
+            help="ask for fewer --ways (without it, all classes) or --shots"
+            + (f", or add recordings of {_first(poor)}" if poor else ""),
         )
     own: dict[str, list[int]] = {name: [] for name in dataset.classes}
     for i, clip in enumerate(dataset.clips):
@@ -147,6 +149,12 @@ def _episode(
 
 
 Drawn = tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]
+
+
+def _first(names: Sequence[str], most: int = 3) -> str:
+    """The names, or how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(repr, names[:most])) + more
 
 
 def _drawn(

@@ -84,6 +84,13 @@ def test_what_cannot_be_kept_apart_is_an_error_and_no_leak() -> None:
         draw(found, Plan("strict", 3, 1, 5), 1, 0)
 
 
+def test_classes_with_too_few_recordings_are_named() -> None:
+    found = dataset([Clip(Path(f"/d/{i}"), f"class {i % 5 if i < 10 else 0}", None, f"source {i}") for i in range(12)])
+    with pytest.raises(DataSetError, match="only 1 classes") as caught:
+        draw(found, Plan("strict", 2, 3, 1), 1, 0)
+    assert "'class 1', 'class 2', 'class 3' and 1 more" in caught.value.help
+
+
 @pytest.mark.parametrize("layout", ["esc50", "urbansound8k"])
 def test_official_folds_ask_in_turn_and_the_others_are_learned_from(layout: Layout) -> None:
     found = many(["a", "b", "c"], layout, ["1", "2", "10"])
