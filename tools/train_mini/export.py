@@ -19,7 +19,7 @@ from .student import ACOUSTIC, EFFECTS, HIDDEN, TAGS, TEXT, Student, audio_half,
 TAG_AXES, TAG_SHARDS, TAG_STRIDE = 128, 10, 8
 WEAKEST = 0.01
 """An axis of the tags' logits whose variance is less than so much of the largest one's is not raised to the others."""
-VERSION = "mini-3.3"
+VERSION = "mini-3.4"
 SHARES = (0.15, 0.2, 0.3, 0.35)
 TEMPERATURE, WEIGHT = 0.03, 4.0
 """Of a text's choice among tags, and how much they count beside its meaning."""
