@@ -31,7 +31,7 @@ def load_config(path: Path | None, overrides: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate(_laid_over(content, overrides), context={"base": base})
     except ValidationError as error:
-        by_hand = "write -c FILE, or for instance --source mic=microphone:default"
+        by_hand = "mend the command line, for instance --source mic=microphone:default; --help explains every option"
         help = f"mend {path}; config/demo.yaml explains every option" if path else by_hand
         raise explained(error, Config, help=help) from error
 
