@@ -27,6 +27,12 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() or sign in JOINERS else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Quoted names, the first few of them."""
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(repr(name) for name in names[:most]) + rest
+
+
 def fault_of(name: str) -> str:
     """Why no class can be called so, to stand behind the name; empty where one can."""
     try:

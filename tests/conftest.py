@@ -117,6 +117,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def listener() -> "Listener":
     """The embedded encoder with its captioner."""
-    from mgcld.assemble import build_listener
+    from mgcld.assemble.parts import build_encoder, listener_of
 
-    return build_listener(Part(type="mini", device="cpu"), Part(type="tags"))
+    return listener_of(build_encoder(Part(type="mini", device="cpu")), Part(type="tags"))

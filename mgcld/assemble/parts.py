@@ -74,15 +74,6 @@ def build_encoder(part: Part) -> Encoder:
     return built
 
 
-def build_listener(encoder: Part, captioner: Part, deadline: Deadline | None = None) -> Listener:
-    """An encoder and a captioner that fit each other; with a deadline, captions that come too late are left out.
-
-    Raises:
-        MgcldError: no such part, or its weights or its device are not here.
-    """
-    return listener_of(build_encoder(encoder), captioner, deadline)
-
-
 def file_at_full_speed(path: Path) -> AudioSource:
     """A recording as training and `mgcld classify` read it."""
     source: AudioSource = registry.load("source", "file")(path=path, pace="max")

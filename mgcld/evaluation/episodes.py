@@ -10,6 +10,7 @@ import numpy as np
 from mgcld.errors import DataSetError
 from mgcld.evaluation.datasets import DataSet
 from mgcld.evaluation.labelsets import label_folds
+from mgcld.names import listed
 
 Protocol = Literal["paper", "strict"]
 TRIES = 100
@@ -69,7 +70,7 @@ def draw(dataset: DataSet, plan: Plan, count: int, seed: int) -> list[Episode]:
         raise DataSetError(
             f"{plan.way}-way {plan.shots}-shot: only {len(rich)} classes of {dataset.folder} have enough recordings",
             help="ask for fewer --ways (without it, all classes) or --shots"
-            + (f", or add recordings of {_first(poor)}" if poor else ""),
+            + (f", or add recordings of {listed(poor, 3)}" if poor else ""),
         )
     own: dict[str, list[int]] = {name: [] for name in dataset.classes}
     for i, clip in enumerate(dataset.clips):
@@ -149,12 +150,6 @@ def _episode(
 
 
 Drawn = tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]
-
-
-def _first(names: Sequence[str], most: int = 3) -> str:
-    """The names, or how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(repr, names[:most])) + more
 
 
 def _drawn(

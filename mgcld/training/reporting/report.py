@@ -1,8 +1,8 @@
 """What training found out, as one record."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mgcld.names import listed
 from mgcld.training.reporting.alarms import FalseAlarms
 from mgcld.training.reporting.records import ClassReport, Confusion, Made, PartWorth, Share, ShotReport
 from mgcld.training.support import BACKGROUND, Skipped
@@ -96,9 +96,3 @@ class Report:
         """The same, each pair once: the more frequent way, which says how often it went back."""
         once = {frozenset((pair.name, pair.said)): pair for pair in reversed(self.confused)}
         return tuple(pair for pair in self.confused if once[frozenset((pair.name, pair.said))] is pair)
-
-
-def listed(names: Sequence[str], most: int = 5) -> str:
-    """Quoted names, the first few of them."""
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(repr(name) for name in names[:most]) + rest

@@ -15,7 +15,7 @@ from mgcld_plugins.encoders.laion_clap import LaionClapEncoder, _filled, _place
 from tiny_clap import SENTENCES, tokenizer
 from torch import Tensor
 
-from mgcld.assemble import build_listener
+from mgcld.assemble.parts import build_encoder, listener_of
 from mgcld.config import Part
 from mgcld.data import AudioFeatures
 from mgcld.errors import CheckpointError, ConfigError, WeightsUnavailable
@@ -287,5 +287,7 @@ def test_without_weights_it_says_what_to_put_where(tmp_path: Path, monkeypatch: 
 
 @with_package
 def test_the_configuration_names_it(folder: Path) -> None:
-    listener = build_listener(Part.model_validate({"type": "laion_clap", "model": str(folder)}), Part(type="none"))
+    listener = listener_of(
+        build_encoder(Part.model_validate({"type": "laion_clap", "model": str(folder)})), Part(type="none")
+    )
     assert isinstance(listener.encoder, LaionClapEncoder)

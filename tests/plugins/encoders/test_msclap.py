@@ -15,7 +15,7 @@ from mgcld_plugins.encoders.msclap import MsClapEncoder
 from tiny_msclap import AUDIO, JOINT, SENTENCES, TEXT, feature_map, project, save_tiny_msclap
 from torch import Tensor
 
-from mgcld.assemble import build_listener
+from mgcld.assemble.parts import build_encoder, listener_of
 from mgcld.config import Part
 from mgcld.data import AudioFeatures
 from mgcld.errors import CheckpointError, ConfigError, WeightsUnavailable
@@ -182,7 +182,9 @@ def test_the_gpu_hears_what_the_cpu_hears(encoder: MsClapEncoder, folder: Path) 
 
 
 def test_the_configuration_names_it(folder: Path) -> None:
-    listener = build_listener(Part.model_validate({"type": "msclap", "model": str(folder)}), Part(type="none"))
+    listener = listener_of(
+        build_encoder(Part.model_validate({"type": "msclap", "model": str(folder)})), Part(type="none")
+    )
     assert isinstance(listener.encoder, MsClapEncoder)
 
 
