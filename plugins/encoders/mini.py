@@ -21,6 +21,7 @@ from mgcld.errors import CheckpointError
 from .._device import Precision, chosen_device, computing
 from ._mini_audio import SAMPLE_RATE, SEGMENT_SAMPLES, LogMel, least_samples, segments_of
 from ._mini_file import INSTEAD, audio_nets, read_weights
+from ._mini_prominence import prominence
 from ._mini_tags import TagSpace, alignment, text_rows
 from ._mini_text import TextTable
 
@@ -59,8 +60,9 @@ class MiniEncoder:
 
     def _take(self, tensors: dict[str, Tensor], notes: dict[str, str]) -> None:
         config = json.loads(notes["config"])
-        if not config.get("nets"):
+        if "prominence" not in config:
             raise ValueError("it is of an earlier mini")
+        self._prominence: dict[str, float] = config["prominence"]
         self.tag_names: Sequence[str] = tuple(json.loads(notes["tag_names"]))
         self._silence = self.tag_names.index("Silence")
         self._shares: list[float] = config["weights"]
@@ -101,7 +103,10 @@ class MiniEncoder:
     def embed_audio(
         self, samples: Float[Tensor, "batch samples"], valid_samples: Int[Tensor, " batch"]
     ) -> AudioFeatures:
-        """Hear a batch; a part's scale is such that each has its share in the (unit) coarse feature."""
+        """Hear a batch; a part's scale is such that each has its share in the (unit) coarse feature.
+
+        The coarse feature is the mean of the segments by how far each stands out of the window; the fine ones keep all.
+        """
         samples = samples.to(self._device, torch.float32)
         segments = segments_of(samples.shape[1])
         short = max(least_samples(segments) - samples.shape[1], 0)
@@ -114,11 +119,13 @@ class MiniEncoder:
         loud = (1 - tags[..., self._silence : self._silence + 1]).clamp_min(QUIETEST)
         parts = [acoustic, semantic, _bounded(effects, heard), self._tags.heard(tags) * loud]
         fine = torch.cat([math.sqrt(s) * _scaled(p, heard) for s, p in zip(self._shares, parts, strict=True)], -1)
+        share = prominence(frames, heard, **self._prominence)
+        outstanding = [math.sqrt(s) * _unit(p, share) for s, p in zip(self._shares, parts, strict=True)]
         length = fine.norm(dim=-1)
         return AudioFeatures(
             fine=fine,
             weights=length / length.sum(1, keepdim=True),
-            coarse=torch.nn.functional.normalize(_mean(fine, heard)[:, 0], dim=-1),
+            coarse=torch.nn.functional.normalize(torch.cat(outstanding, -1), dim=-1),
             tags=0.5 * (tags * heard).amax(1) + 0.5 * _mean(tags, heard)[:, 0],
         )
 
@@ -158,3 +165,10 @@ def _scaled(
     length = _mean(part, heard).norm(dim=-1, keepdim=True).clamp_min(1e-6)
     scaled: Tensor = part * heard / length
     return scaled
+
+
+def _unit(
+    rows: Float[Tensor, "batch segments dim"], share: Float[Tensor, "batch segments 1"]
+) -> Float[Tensor, "batch dim"]:
+    """The mean by shares, of unit length."""
+    return torch.nn.functional.normalize((rows * share).sum(1), dim=-1)
