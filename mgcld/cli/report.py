@@ -77,6 +77,8 @@ def _alarms(alarms: "FalseAlarms") -> str:
 def _lines(report: "Report") -> Iterator[str]:
     if report.share.asked:
         yield f"\nleave-one-out accuracy {_percent(report.share)} (taken for unknown counts as wrong)"
+    if report.in_place.asked:
+        yield f"the same recordings over _background/: {_percent(report.in_place)}"
     if any(not row.threshold.fitted for row in report.classes):
         yield "\n* nothing could be left out: the default"
     for alarms in report.alarms:

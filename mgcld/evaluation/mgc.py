@@ -53,7 +53,7 @@ def adapted(
     texts = bank.texts.of(torch.tensor(episode.classes))
     near = bank.near(shots, shots, options)
     keys = bank.heard_by_contrast(shots, options)
-    material = Material(keys, bank.caption[shots], labels, len(episode.classes), near)
+    material = Material(keys, bank.caption[shots], labels, len(episode.classes), near, torch.arange(len(shots)))
     if calibrate or options.selected:
         fitting = Fitting(material, None, foreign, texts.explanations, texts.alignment, options)
         return Adapted(bank, shots, fitting.run(_silently))

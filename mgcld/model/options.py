@@ -64,6 +64,8 @@ class MethodOptions:
     """Whether the gradient goes through the plan."""
     without: str = ""
     """Names of parts that are left out, for ablations, with blanks between them: `coarse_cache fine_contrast`."""
+    placed: bool = False
+    """Whether each recording is also heard in the place, where `_background` lets it be heard (see `place`)."""
     selected: bool = False
     """Whether `contrast_scale` and `steps` are chosen by leave-one-out on the support set."""
 
@@ -86,6 +88,7 @@ MGCL_PLUS = MethodOptions(
     temperature=8.0,
     self_match="mask",
     steps=0,  # unless leave-one-out says that training helps
+    placed=True,
     selected=True,
 )
 

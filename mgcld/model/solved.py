@@ -6,7 +6,7 @@ together. A single class is told from nothing: its V* is 0.
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mgcld.model.cache import affinity
@@ -34,11 +34,18 @@ def solved_logits(
 
 
 def solved_left_out(
-    own: Similarities, values: Float[Tensor, "shots classes"], options: MethodOptions
+    own: Similarities,
+    values: Float[Tensor, "shots classes"],
+    options: MethodOptions,
+    together: Bool[Tensor, "shots shots"],
 ) -> Float[Tensor, "shots classes"]:
-    """What both grains together would say of each shot, were it not among the shots; nothing need be solved again."""
+    """What both grains together would say of each shot, were it and what is left out `together` with it not there.
+
+    Nothing need be solved again: of the inverse the blocks that are left out are enough.
+    """
     inverse, wanted = _inverse(own, options), _wanted(values)
-    return (options.solved * (wanted - inverse @ wanted / inverse.diagonal()[:, None])).float()
+    left: Tensor = options.solved * (wanted - torch.linalg.solve(inverse * together, inverse @ wanted))
+    return left.float()
 
 
 def _inverse(own: Similarities, options: MethodOptions) -> Float[Tensor, "shots shots"]:

@@ -29,8 +29,8 @@ def new_fusion(alignment: Float[Tensor, "audio text"], options: MethodOptions) -
 def training_cache(material: Material, options: MethodOptions) -> tuple[Tensor, Tensor]:
     """The cache's constant part of the training logits, (shots, classes) for each grain.
 
-    `mask` takes a shot's own key out of the cache; the only shot of its class would then see no key of its class at
-    all, so for it the whole cache is left out.
+    `mask` takes the keys of a shot's own recording out of the cache; the only recording of its class would then see no
+    key of its class at all, so for it the whole cache is left out.
     """
     masked = None if options.self_match == "keep" else material.itself
     near = Similarities(
@@ -41,8 +41,8 @@ def training_cache(material: Material, options: MethodOptions) -> tuple[Tensor, 
     if masked is None:
         solved = solved_logits(near, solved_values(near, material.values, options), options)
         return coarse + solved[0], fine + solved[1]
-    coarse = coarse + solved_left_out(near, material.values, options)
-    has_sibling = (material.shots_per_class[material.labels] > 1)[:, None]
+    coarse = coarse + solved_left_out(near, material.values, options, masked)
+    has_sibling = (material.recordings_per_class[material.labels] > 1)[:, None]
     return coarse * has_sibling, fine * has_sibling
 
 

@@ -31,7 +31,7 @@ class Fitted:
     """Its options hold what was chosen."""
     calibration: Calibration
     left_out: LeftOut | None
-    """The answers about left-out shots; None where no class has two shots."""
+    """The answers about left-out shots; None where no class has two recordings."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +53,7 @@ class Fitting:
         )
         options = self.options
         if asked is not None and options.selected and self.material.classes > 1:
-            options = selected(asked, self.material.labels, options)
+            options = selected(asked, self.material, options)
         progress("training", 0, 1)
         # Trained as in the rounds: with the preset's scale, so that what was chosen there is what is made here.
         same = replace(self.options, steps=options.steps)

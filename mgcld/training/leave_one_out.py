@@ -1,8 +1,8 @@
 """Leave one out: what the adapter says of recordings that it was not made with.
 
-In each round one shot of every class that has at least two is left out, the adapter is made from the rest, and the
-left-out shots are its queries. The choice of `contrast_scale` and `steps`, the temperature, the threshold of `unknown`
-and the accuracy in the report come from these answers only.
+In each round one recording of every class that has at least two is left out, the adapter is made from the rest, and
+the left-out shots are its queries: all that are heard in those recordings. The choice of `contrast_scale` and `steps`,
+the temperature, the threshold of `unknown` and the accuracy in the report come from these answers only.
 """
 
 import math
@@ -21,7 +21,7 @@ from mgcld.training.fit import head, new_fusion, training
 from mgcld.training.material import Material
 
 MOST_ROUNDS = 10
-"""A class with more shots leaves out several of them in a round."""
+"""A class with more recordings leaves out several of them in a round."""
 STEPS = (0, 20)
 """Numbers of steps to choose from: more were never worth their time."""
 SCALES = (0.25, 0.5, 1.0, 2.0)
@@ -41,14 +41,15 @@ class LeftOut:
     """Closeness of each query to each class."""
 
 
-def rounds(labels: Int[Tensor, " shots"]) -> list[Int[Tensor, " left"]]:
-    """Which shots are left out in each round; shots alone in their class never are."""
+def rounds(material: Material) -> list[Int[Tensor, " left"]]:
+    """Which shots are left out in each round; a recording alone in its class never is."""
     turns: dict[int, list[int]] = {}
-    for label in torch.unique(labels).tolist():
-        shots = (labels == label).nonzero()[:, 0].tolist()
-        for i, shot in enumerate(shots if len(shots) > 1 else []):
-            turns.setdefault(i % MOST_ROUNDS, []).append(shot)
-    return [torch.tensor(turns[i], device=labels.device) for i in sorted(turns)]
+    for label in torch.unique(material.labels).tolist():
+        own = torch.unique(material.recordings[material.labels == label]).tolist()
+        for i, recording in enumerate(own if len(own) > 1 else []):
+            shots = (material.recordings == recording).nonzero()[:, 0].tolist()
+            turns.setdefault(i % MOST_ROUNDS, []).extend(shots)
+    return [torch.tensor(turns[i], device=material.labels.device) for i in sorted(turns)]
 
 
 def leave_one_out(
@@ -58,8 +59,8 @@ def leave_one_out(
     options: MethodOptions,
     progress: Callable[[int, int], None] | None = None,
 ) -> LeftOut | None:
-    """Ask about every shot that can be left out; None where no class has two shots."""
-    turns = rounds(material.labels)
+    """Ask about every shot that can be left out; None where no class has two recordings."""
+    turns = rounds(material)
     if not turns:
         return None
     answers = []
@@ -105,13 +106,13 @@ def _joined(parts: list[Parts]) -> Parts:
     return Parts(*(torch.cat([getattr(part, name) for part in parts]) for name in Parts.__slots__))
 
 
-def selected(left_out: LeftOut, labels: Int[Tensor, " shots"], options: MethodOptions) -> MethodOptions:
+def selected(left_out: LeftOut, material: Material, options: MethodOptions) -> MethodOptions:
     """The options with the `contrast_scale` and `steps` of least loss on left-out shots.
 
     Each doubling away from where the scale begins costs a nat in all, so that a handful of shots does not decide alone.
     """
-    truth = labels[left_out.shots]
-    per_class = len(labels) / len(torch.unique(labels))
+    truth = material.labels[left_out.shots]
+    per_class = float(material.recordings_per_class.double().mean())
     options = replace(options, contrast_scale=options.contrast_scale / math.sqrt(per_class))
     choices = [replace(options, contrast_scale=scale, steps=steps) for scale in SCALES for steps in left_out.parts]
     return min(choices, key=lambda choice: _cost(left_out, truth, choice, options))

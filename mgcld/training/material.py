@@ -13,7 +13,10 @@ from mgcld.model.parts import Similarities, similarities
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """A support set as features. Shots of one class need not be neighbours."""
+    """A support set as features. Shots of one class need not be neighbours.
+
+    A recording may be there in several shots: as it is, and as it sounds in the place (see `place`).
+    """
 
     keys: Keys
     caption: Float[Tensor, "shots text"]
@@ -23,6 +26,8 @@ class Material:
     classes: int
     near: Similarities
     """Every shot against every shot."""
+    recordings: Int[Tensor, " shots"]
+    """Number of the recording that each shot is heard in."""
 
     @property
     def values(self) -> Float[Tensor, "shots classes"]:
@@ -30,18 +35,24 @@ class Material:
         return torch.eye(self.classes, device=self.labels.device)[self.labels]
 
     @property
-    def shots_per_class(self) -> Int[Tensor, " classes"]:
-        """How many shots each class has."""
-        return torch.bincount(self.labels, minlength=self.classes)
+    def recordings_per_class(self) -> Int[Tensor, " classes"]:
+        """How many recordings each class has."""
+        pairs = torch.unique(torch.stack([self.recordings, self.labels]), dim=1)
+        return torch.bincount(pairs[1], minlength=self.classes)
 
     @property
     def itself(self) -> Bool[Tensor, "shots shots"]:
-        """The diagonal: a shot's own key."""
-        return torch.eye(len(self.labels), dtype=torch.bool, device=self.labels.device)
+        """Which shots are of one recording: the diagonal, where each recording is heard once."""
+        return self.recordings[:, None] == self.recordings
 
     def __getitem__(self, chosen: Int[Tensor, " chosen"]) -> "Material":
         return Material(
-            self.keys[chosen], self.caption[chosen], self.labels[chosen], self.classes, self.near[chosen, chosen]
+            self.keys[chosen],
+            self.caption[chosen],
+            self.labels[chosen],
+            self.classes,
+            self.near[chosen, chosen],
+            self.recordings[chosen],
         )
 
 
@@ -60,6 +71,11 @@ def material(
     labels: Int[Tensor, " shots"],
     classes: int,
     options: MethodOptions,
+    recordings: Int[Tensor, " shots"] | None = None,
 ) -> Material:
-    """Compare all shots once; every epoch and every fold reads from that."""
-    return Material(keys, caption, labels, classes, similarities(keys, keys, options))
+    """Compare all shots once; every epoch and every fold reads from that.
+
+    Unless told, each shot is a recording of its own.
+    """
+    own = torch.arange(len(labels), device=labels.device) if recordings is None else recordings
+    return Material(keys, caption, labels, classes, similarities(keys, keys, options), own)

@@ -22,6 +22,7 @@ from mgcld.training.fitting import Fitting
 from mgcld.training.foreign import foreign_windows
 from mgcld.training.leave_one_out import LeftOut
 from mgcld.training.material import Material, Others, material
+from mgcld.training.place import in_place
 from mgcld.training.reporting.background import Heard, hear_file
 from mgcld.training.reporting.compose import Trained, report_of
 from mgcld.training.reporting.plain import summary
@@ -61,7 +62,8 @@ class Trainer:
         listening = None if background_file is None else self._listen_to(background_file)
         recordings, skipped = self._read(support)
         names = tuple(support.classes)
-        shots, background = self._hear(recordings, names)
+        own = tuple(recording for recording in recordings if recording.name in names)
+        shots, background = self._hear(own, [recording for recording in recordings if recording.name == BACKGROUND])
         unwritten = [name for name in names if name not in support.sentences]
         said = {**support.sentences, **sentences_about(unwritten, self.explainer)}
         sentences = [said[name] for name in names]
@@ -69,7 +71,8 @@ class Trainer:
         trained = Trained(
             adapter=adapter,
             left_out=left_out,
-            recordings=shots.recordings,
+            recordings=own,
+            placed=len(shots.recordings) > len(own),
             background=() if background is None else background.recordings,
             listening=listening,
             skipped=(*support.skipped, *skipped),
@@ -84,7 +87,10 @@ class Trainer:
     def fit(
         self, shots: Shots, background: Shots | None, names: Sequence[str], sentences: Sequence[Sequence[str]]
     ) -> tuple[Adapter, LeftOut | None]:
-        """Make an adapter of shots that were heard already; `sentences` explain `names`, one by one."""
+        """Make an adapter of shots that were heard already; `sentences` explain `names`, one by one.
+
+        Shots of one digest are of one recording, heard as it is and in the place.
+        """
         heard = _material(shots, names, self.options)
         others = None if background is None else _others(background.audio, background.caption, self.options)
         explanations = self._embedded(sentences)
@@ -132,9 +138,9 @@ class Trainer:
                 )
         return recordings, skipped
 
-    def _hear(self, recordings: Sequence[Recording], names: Sequence[str]) -> tuple[Shots, Shots | None]:
-        own = [recording for recording in recordings if recording.name in names]
-        rest = [recording for recording in recordings if recording.name == BACKGROUND]
+    def _hear(self, own: Sequence[Recording], rest: Sequence[Recording]) -> tuple[Shots, Shots | None]:
+        """The recordings of classes, as they are and then in the place, and the background."""
+        own = [*own, *(in_place(own, rest) if self.options.placed else [])]
         batches = sum(-(-sum(len(r.windows) for r in part) // BATCH) for part in (own, rest))
         counter = self._counter("listening", batches)
         return hear(own, self.listener, counter), hear(rest, self.listener, counter) if rest else None
@@ -175,5 +181,9 @@ def _others(audio: AudioFeatures, caption: Tensor, options: MethodOptions) -> Ot
 
 
 def _material(shots: Shots, names: Sequence[str], options: MethodOptions) -> Material:
+    device = shots.caption.device
     labels: Int[Tensor, " shots"] = torch.tensor([names.index(recording.name) for recording in shots.recordings])
-    return material(keys_of(shots.audio, options), shots.caption, labels.to(shots.caption.device), len(names), options)
+    digests = list(dict.fromkeys(recording.digest for recording in shots.recordings))
+    own: Int[Tensor, " shots"] = torch.tensor([digests.index(recording.digest) for recording in shots.recordings])
+    keys = keys_of(shots.audio, options)
+    return material(keys, shots.caption, labels.to(device), len(names), options, own.to(device))

@@ -92,6 +92,26 @@ def test_the_report_names_the_wrong_folder_and_the_false_alarms_in_the_terminal(
         assert said in result.stdout, said
 
 
+def test_with_a_background_each_recording_is_also_heard_in_the_place(support: Path, tmp_path: Path) -> None:
+    page, adapter = tmp_path / "report", tmp_path / "a.safetensors"
+    bare = json.loads(mgcld("train", "--shots", support, "-o", adapter, "--json").stdout)
+    assert bare["in_place"]["asked"] == 0
+    recordings = len(load_adapter(adapter).keys)
+    record(support / "_background" / "bark.wav", "dog barking", 1, 6.0)
+    told = json.loads(mgcld("train", "--shots", support, "-o", adapter, "--json").stdout)
+    assert told["in_place"]["asked"] == 0
+    assert any("nothing in _background/ sounds like a place" in line for line in told["advice"])
+    record(support / "_background" / "room.wav", "room tone", 1, 6.0)
+    told = json.loads(mgcld("train", "--shots", support, "-o", adapter, "--json", "--report", page).stdout)
+    assert not any("a place" in line for line in told["advice"])
+    assert told["in_place"]["asked"] == told["among_classes"]["asked"] == recordings == len(told["shots"])
+    assert len(load_adapter(adapter).keys) == 2 * recordings
+    assert "The same recordings over" in (page / "report.html").read_text()
+    assert "the same recordings over _background/: " in mgcld("train", "--shots", support, "-o", adapter).stdout
+    mgcld("train", "--shots", support, "-o", adapter, "--mode", "paper")
+    assert len(load_adapter(adapter).keys) == recordings
+
+
 def test_a_report_or_a_background_that_cannot_be_is_told_before_the_training(support: Path, tmp_path: Path) -> None:
     adapter, file = tmp_path / "a.safetensors", tmp_path / "file"
     file.write_text("-")
@@ -120,7 +140,7 @@ def test_one_class_alone_is_told_from_everything_else(tmp_path: Path, mode: str,
     for seed in range(3):
         record(tmp_path / "support" / "boiler alarm" / f"{seed}.wav", "smoke alarm", seed)
     for seed in range(3) if background else ():
-        record(tmp_path / "support" / "_background" / f"{seed}.wav", "room tone", seed)
+        record(tmp_path / "support" / "_background" / f"{seed}.wav", "room tone", seed, 6.0)
     adapter = tmp_path / "a.safetensors"
     result = mgcld("train", "--shots", tmp_path / "support", "-o", adapter, "--mode", mode)
     assert result.returncode == 0, result.stderr

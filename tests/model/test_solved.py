@@ -38,7 +38,19 @@ def test_leaving_a_shot_out_says_what_the_other_shots_alone_say(left: int) -> No
     rest = torch.tensor([i for i in range(SHOTS) if i != left])
     one = torch.tensor([left])
     fewer = solved_values(near[rest, rest], values[rest], HALF)
-    assert torch.allclose(solved_left_out(near, values, HALF)[one], said(near[one, rest], fewer), atol=1e-4)
+    alone = torch.eye(SHOTS, dtype=torch.bool)
+    assert torch.allclose(solved_left_out(near, values, HALF, alone)[one], said(near[one, rest], fewer), atol=1e-4)
+
+
+def test_shots_that_are_left_out_together_say_nothing_of_each_other() -> None:
+    near, values = own(1), world(1).values
+    recordings = torch.tensor([min(i, SHOTS - 2) for i in range(SHOTS)])  # the last two are one
+    together = recordings[:, None] == recordings
+    found = solved_left_out(near, values, HALF, together)
+    for recording in recordings.unique().tolist():
+        left, rest = ((recordings == recording).nonzero()[:, 0], (recordings != recording).nonzero()[:, 0])
+        fewer = solved_values(near[rest, rest], values[rest], HALF)
+        assert torch.allclose(found[left], said(near[left, rest], fewer), atol=1e-4)
 
 
 def test_a_single_class_is_told_from_nothing() -> None:

@@ -51,6 +51,12 @@ def world(shots: list[int], options: MethodOptions = MGCL_PLUS, spread: float = 
     return material(keys, caption, labels, classes, options), explanations
 
 
+def bare(labels: torch.Tensor) -> Material:
+    """Shots of which nothing but the class is asked, each a recording of its own."""
+    keys = Keys(*(torch.ones(len(labels), *more) for more in ((AUDIO,), (SEGMENTS, AUDIO), (SEGMENTS,))))
+    return material(keys, torch.ones(len(labels), TEXT), labels, int(labels.max()) + 1, PAPER)
+
+
 def alignment() -> torch.Tensor:
     return torch.eye(AUDIO, TEXT)
 
@@ -108,9 +114,56 @@ def test_the_only_shot_of_a_class_trains_without_the_cache() -> None:
 
 def test_every_shot_with_a_sibling_is_left_out_exactly_once() -> None:
     heard, _ = world([1, 2, MOST_ROUNDS + 3])
-    left = torch.cat(rounds(heard.labels))
+    left = torch.cat(rounds(heard))
     assert sorted(left.tolist()) == sorted((heard.labels != 0).nonzero()[:, 0].tolist())
-    assert len(rounds(heard.labels)) == MOST_ROUNDS
+    assert len(rounds(heard)) == MOST_ROUNDS
+
+
+def twice(heard: Material) -> Material:
+    """Every recording in two shots, which differ a little."""
+    keys, again = heard.keys, heard.keys
+    keys = Keys(
+        *(torch.cat([getattr(keys, name), getattr(again, name).flip(-1)]) for name in ("coarse", "fine")),
+        torch.cat([keys.weights, again.weights]),
+    )
+    caption, labels = heard.caption.repeat(2, 1), heard.labels.repeat(2)
+    return material(keys, caption, labels, heard.classes, MGCL_PLUS, torch.arange(len(heard.labels)).repeat(2))
+
+
+def test_shots_of_one_recording_are_left_out_together() -> None:
+    heard, explanations = world([1, 2, 3])
+    both = twice(heard)
+    assert both.recordings_per_class.tolist() == [1, 2, 3]
+    single = int((heard.labels == 0).nonzero())
+    for left in rounds(both):
+        assert sorted(left.tolist()) == sorted({i % 6 for i in left.tolist()} | {i % 6 + 6 for i in left.tolist()})
+    asked = torch.cat(rounds(both)).tolist()
+    assert sorted(asked) == [i for i in range(12) if i % 6 != single]
+    options = replace(MGCL_PLUS, selected=False)
+    answers = leave_one_out(alignment(), both, explanations, options)
+    assert answers is not None
+    first = rounds(both)[0]
+    rest = torch.tensor([i for i in range(12) if i not in first.tolist()])
+    alone = head(trained(alignment(), both[rest], explanations, options), both[rest], explanations, options)
+    torch.testing.assert_close(answers.near[: len(first)], alone.closeness(both.near[first, rest]), atol=1e-5, rtol=0)
+
+
+def test_the_only_recording_of_a_class_trains_without_the_cache_in_all_its_shots() -> None:
+    both = twice(world([1, 3])[0])
+    coarse, fine = training_cache(both, MGCL_PLUS)
+    single = both.labels == 0
+    assert int(single.sum()) == 2
+    assert not coarse[single].any()
+    assert not fine[single].any()
+    assert bool((coarse[~single] > 0).any())
+
+
+def test_with_two_shots_of_each_recording_the_text_counts_as_with_one() -> None:
+    labels = torch.arange(3).repeat_interleave(4)
+    material_of_both = replace(bare(labels.repeat(2)), recordings=torch.arange(12).repeat(2))
+    right = torch.eye(3)[labels.repeat(2)]
+    answers = LeftOut(torch.arange(24), {0: Parts(right, right, right, right)}, right)
+    assert selected(answers, material_of_both, MGCL_PLUS).contrast_scale == 1.0
 
 
 def test_single_shots_leave_nothing_to_ask() -> None:
@@ -126,7 +179,7 @@ def test_an_answer_about_a_left_out_shot_does_not_know_the_shot(options: MethodO
     answers = leave_one_out(alignment(), heard, explanations, options)
     assert answers is not None
     row = 0
-    for left in rounds(heard.labels):
+    for left in rounds(heard):
         rest = torch.tensor([i for i in range(5) if i not in left.tolist()])
         alone, query = heard[rest], heard[left]
         assert answers.shots[row : row + len(left)].tolist() == left.tolist()
@@ -162,7 +215,7 @@ def test_an_answer_about_a_left_out_shot_does_not_know_the_shot(options: MethodO
 def test_shots_that_are_left_out_together_do_not_hear_each_other(options: MethodOptions) -> None:
     heard, explanations = world([3, 2], options)
     options = replace(options, selected=False, steps=2)
-    first, second = rounds(heard.labels)[0].tolist()
+    first, second = rounds(heard)[0].tolist()
     keys, others = heard.keys, torch.arange(5) != second
     strange = Keys(
         torch.where(others[:, None], keys.coarse, -keys.coarse),
@@ -188,7 +241,7 @@ def test_the_choice_trusts_the_contrast_where_the_text_is_right_and_the_cache_is
     # The contrast listens to the caption alone, and with 6 shots a class begins at 1, between what may be chosen.
     options = replace(MGCL_PLUS, audio_share=0.0, within=0.0, contrast_scale=6**0.5)
     trusted = _chosen(material(lost, heard.caption, heard.labels, 3, options), explanations, options)
-    misled = Material(heard.keys, torch.roll(heard.caption, 1, 0), heard.labels, 3, heard.near)
+    misled = Material(heard.keys, torch.roll(heard.caption, 1, 0), heard.labels, 3, heard.near, heard.recordings)
     distrusted = _chosen(misled, explanations, options)
     assert trusted.contrast_scale > 1 > distrusted.contrast_scale
 
@@ -198,10 +251,11 @@ def test_the_choice_is_the_scale_at_which_left_out_shots_come_out_right() -> Non
     right = torch.eye(3)[labels]
     wrong = right.roll(1, 1)
     options = replace(MGCL_PLUS, contrast_scale=6**0.5)
+    six = bare(labels)
 
     def chosen(cache: torch.Tensor, contrast: torch.Tensor) -> float:
         answers = LeftOut(torch.arange(18), {0: Parts(cache, cache, contrast, contrast)}, cache)
-        return selected(answers, labels, options).contrast_scale
+        return selected(answers, six, options).contrast_scale
 
     assert chosen(1.5 * wrong, right) == 2
     assert chosen(0.7 * right, wrong) == 0.5
@@ -214,7 +268,7 @@ def test_with_more_shots_the_text_counts_less_unless_they_say_otherwise(shots: i
     right = torch.eye(3)[labels]
     answers = LeftOut(torch.arange(3 * shots), {0: Parts(right, right, right, right)}, right)
     assert MGCL_PLUS.contrast_scale == 2
-    assert selected(answers, labels, MGCL_PLUS).contrast_scale == begins
+    assert selected(answers, bare(labels), MGCL_PLUS).contrast_scale == begins
 
 
 def test_where_everything_is_right_nothing_is_chosen_otherwise() -> None:
@@ -328,4 +382,4 @@ def fitting(heard: Material, explanations: Explanations, options: MethodOptions)
 def _chosen(heard: Material, explanations: Explanations, options: MethodOptions) -> MethodOptions:
     answers = leave_one_out(alignment(), heard, explanations, options)
     assert answers is not None
-    return selected(answers, heard.labels, options)
+    return selected(answers, heard, options)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mgcld.model.adapter import Adapter
@@ -28,14 +28,31 @@ class Answers:
     parts: Parts
     """What each part said."""
     options: MethodOptions
+    recordings: int
+    """So many of the shots are the recordings as they are; those behind are the same in the place."""
 
     @property
     def said(self) -> Int[Tensor, " queries"]:
         """Index of the most probable answer; the last is unknown."""
         return self.p.argmax(1)
 
+    @property
+    def as_recorded(self) -> "Answers":
+        """Only what was said of the recordings as they are."""
+        return self._some(self.shots < self.recordings)
 
-def answers_of(adapter: Adapter, left_out: LeftOut | None) -> Answers | None:
+    @property
+    def in_place(self) -> "Answers":
+        """Only what was said of the recordings in the place."""
+        return self._some(self.shots >= self.recordings)
+
+    def _some(self, chosen: Bool[Tensor, " queries"]) -> "Answers":
+        parts = Parts(*(getattr(self.parts, field.name)[chosen] for field in fields(self.parts)))
+        shots, truth, p, near = (rows[chosen] for rows in (self.shots, self.truth, self.p, self.near))
+        return replace(self, shots=shots, truth=truth, p=p, near=near, parts=parts)
+
+
+def answers_of(adapter: Adapter, left_out: LeftOut | None, recordings: int) -> Answers | None:
     """Judge the left-out shots with the adapter's calibration; None where nothing could be left out."""
     if left_out is None:
         return None
@@ -53,6 +70,7 @@ def answers_of(adapter: Adapter, left_out: LeftOut | None) -> Answers | None:
         near=left_out.near.cpu(),
         parts=only(parts, [field.name for field in fields(parts)]),
         options=adapter.options,
+        recordings=recordings,
     )
 
 

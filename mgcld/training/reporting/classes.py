@@ -19,8 +19,12 @@ from mgcld.training.support import BACKGROUND
 def class_reports(
     adapter: Adapter, answers: Answers | None, shots: Sequence[ShotReport], background: Sequence[Judged]
 ) -> tuple[ClassReport, ...]:
-    """One for each class, in the adapter's order; `background` helps to choose the thresholds."""
+    """One for each class, in the adapter's order; `background` helps to choose the thresholds.
+
+    A threshold rests on the recordings as they are and in the place, all else on the recordings as they are.
+    """
     heard = _windows(background, len(adapter.classes))
+    recorded = None if answers is None else answers.as_recorded
     return tuple(
         ClassReport(
             name=name,
@@ -30,7 +34,7 @@ def class_reports(
             right=sum(shot.said == name for shot in own),
             unknown=sum(shot.said == UNKNOWN for shot in own),
             threshold=_threshold(answers, index, heard[:, index]),
-            parts=() if answers is None else worth(answers, answers.truth == index),
+            parts=() if recorded is None else worth(recorded, recorded.truth == index),
             sentences=adapter.sentences[index],
         )
         for index, name in enumerate(adapter.classes)

@@ -19,7 +19,7 @@ from mgcld.training.reporting.classes import background_alarms, class_reports
 from mgcld.training.reporting.records import ClassReport, Made, Share
 from mgcld.training.reporting.report import Report
 from mgcld.training.reporting.shots import confused, confusion, shot_reports
-from mgcld.training.reporting.worth import among_classes, worth
+from mgcld.training.reporting.worth import among_classes, given, worth
 from mgcld.training.shots import Recording
 from mgcld.training.support import Skipped
 
@@ -31,7 +31,9 @@ class Trained:
     adapter: Adapter
     left_out: LeftOut | None
     recordings: tuple[Recording, ...]
-    """Of the classes, in the order of the adapter's keys."""
+    """Of the classes, in the order of the adapter's first keys; the keys behind them are the same in the place."""
+    placed: bool
+    """Whether they were heard in the place, too."""
     background: tuple[Recording, ...]
     """Of `_background`, in the order of the adapter's."""
     listening: Heard | None
@@ -47,18 +49,21 @@ class Trained:
 def report_of(trained: Trained, listener: Listener) -> Report:
     """Everything that is known about it."""
     adapter = trained.adapter
-    answers = answers_of(adapter, trained.left_out)
+    answers = answers_of(adapter, trained.left_out, len(trained.recordings))
+    recorded = None if answers is None else answers.as_recorded
     background = judge_each(trained.background, listener, adapter)
-    shots = shot_reports(adapter, answers, trained.recordings)
+    shots = shot_reports(adapter, recorded, trained.recordings)
     classes = class_reports(adapter, answers, shots, background)
     return Report(
         classes=classes,
         shots=shots,
         background_shots=len(trained.background),
+        placeless=adapter.options.placed and bool(trained.background) and not trained.placed,
         confusion=confusion(adapter.classes, shots),
         confused=confused(shots),
-        parts=() if answers is None else worth(answers, torch.ones(len(answers.shots), dtype=torch.bool)),
-        among_classes=Share(0, 0) if answers is None else among_classes(answers),
+        parts=() if recorded is None else worth(recorded, torch.ones(len(recorded.shots), dtype=torch.bool)),
+        among_classes=Share(0, 0) if recorded is None else among_classes(recorded),
+        in_place=Share(0, 0) if answers is None else given(answers.in_place),
         alarms=tuple(_alarms(trained, answers, background, classes)),
         skipped=trained.skipped,
         made=_made(trained),

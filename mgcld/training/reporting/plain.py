@@ -29,6 +29,7 @@ def as_plain(report: Report) -> dict[str, Any]:
         "confused": [{**asdict(pair), "hint": pair.hint} for pair in report.confused],
         "confusion": {"classes": names, "answers": [*names, UNKNOWN], "counts": report.confusion},
         "among_classes": _share(report.among_classes),
+        "in_place": _share(report.in_place),
         "parts": [_part(part) for part in report.parts],
         "false_alarms": [_alarms(alarms) for alarms in report.alarms],
         "skipped": [{"path": str(item.path), "why": item.why} for item in report.skipped],

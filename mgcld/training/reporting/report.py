@@ -18,6 +18,8 @@ class Report:
     classes: tuple[ClassReport, ...]
     shots: tuple[ShotReport, ...]
     background_shots: int
+    placeless: bool
+    """Whether nothing of the background is a place, in which the recordings could be heard (see `training.place`)."""
     confusion: tuple[tuple[int, ...], ...]
     """Rows are classes, columns classes and then unknown: left-out shots."""
     confused: tuple[Confusion, ...]
@@ -26,6 +28,8 @@ class Report:
     """Over all classes."""
     among_classes: Share
     """Left-out shots whose class came before all other classes, `unknown` aside."""
+    in_place: Share
+    """Left-out recordings that were given their class where they were heard over the place (see `training.place`)."""
     alarms: tuple[FalseAlarms, ...]
     """Of `_background`, and of a recording that was named."""
     skipped: tuple[Skipped, ...]
@@ -65,6 +69,11 @@ class Report:
             lines.append(
                 f"no {BACKGROUND}/: recordings of the place without these sounds, and of sounds like them (a bark for "
                 "a cry), make false alarms rarer"
+            )
+        if self.placeless:
+            lines.append(
+                f"nothing in {BACKGROUND}/ sounds like a place: 10 s or more of it, without any event, let mgcld hear "
+                "each recording there, too, and recognise far more in noise"
             )
         labels = [shot.path for shot in self.shots if any(trouble.kind == "label" for trouble in shot.troubles)]
         if labels:

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
+
 from mgcld.model.adapter import Adapter
 from mgcld.names import UNKNOWN
 from mgcld.training.reporting.answers import Answers
@@ -14,9 +16,9 @@ from mgcld.training.shots import Recording
 
 
 def shot_reports(adapter: Adapter, answers: Answers | None, recordings: Sequence[Recording]) -> tuple[ShotReport, ...]:
-    """One for each recording, in the order of the adapter's keys."""
+    """One for each recording, in the order of the adapter's first keys; `answers` are of the recordings as they are."""
     of_shot = {} if answers is None else of_answers(answers, adapter.classes)
-    copies = twins(adapter.keys, recordings)
+    copies = twins(adapter.keys[torch.arange(len(recordings), device=adapter.keys.coarse.device)], recordings)
     bare = [
         ShotReport(
             path=f"{recording.name}/{recording.path.name}",

@@ -36,6 +36,11 @@ def among_classes(answers: Answers) -> Share:
     return _right(logits, answers, torch.ones(len(logits), dtype=torch.bool))
 
 
+def given(answers: Answers) -> Share:
+    """Right with `unknown` as an answer."""
+    return Share(int((answers.said == answers.truth).sum()), len(answers.truth))
+
+
 def _rival(answers: Answers) -> Tensor:
     """The strongest class that is not the true one."""
     logits = total(answers.parts, answers.options)

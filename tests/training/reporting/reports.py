@@ -33,7 +33,7 @@ def answers(truth: list[int], near: list[list[float]], p: list[list[float]] | No
     closeness = torch.tensor(near)
     said = torch.nn.functional.pad(closeness.softmax(1), (0, 1)) if p is None else torch.tensor(p)
     parts = Parts(closeness, closeness / 2, closeness / 3, closeness / 4)
-    return Answers(torch.arange(len(truth)), torch.tensor(truth), said, closeness, parts, MGCL_PLUS)
+    return Answers(torch.arange(len(truth)), torch.tensor(truth), said, closeness, parts, MGCL_PLUS, len(truth))
 
 
 def shot(name: str, file: str, said: str | None, p: float | None = 0.5) -> ShotReport:
@@ -54,10 +54,12 @@ def report(*shots: ShotReport, background: int = 0, **more: object) -> Report:
         "classes": tuple(class_row(name, list(shots)) for name in names),
         "shots": shots,
         "background_shots": background,
+        "placeless": False,
         "confusion": confusion(names, shots),
         "confused": confused(shots),
         "parts": (),
         "among_classes": Share(0, 0),
+        "in_place": Share(0, 0),
         "alarms": (),
         "skipped": (),
         "made": MADE,

@@ -1,6 +1,6 @@
 """What each part is worth."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from reports import answers
 from mgcld.model.options import MGCL_PLUS
 from mgcld.model.parts import Parts, total
 from mgcld.training.reporting.answers import Answers
-from mgcld.training.reporting.worth import among_classes, worth
+from mgcld.training.reporting.worth import among_classes, given, worth
 
 QUERIES, CLASSES = 7, 3
 
@@ -19,7 +19,7 @@ def random_answers() -> Answers:
     parts = Parts(*(torch.rand(QUERIES, CLASSES, generator=random) for _ in fields(Parts)))
     truth = torch.arange(QUERIES) % CLASSES
     p = torch.rand(QUERIES, CLASSES + 1, generator=random)
-    return Answers(torch.arange(QUERIES), truth, p, torch.rand(QUERIES, CLASSES), parts, MGCL_PLUS)
+    return Answers(torch.arange(QUERIES), truth, p, torch.rand(QUERIES, CLASSES), parts, MGCL_PLUS, QUERIES)
 
 
 def test_the_parts_leads_add_up_to_the_whole_lead() -> None:
@@ -51,3 +51,18 @@ def test_one_class_alone_or_no_query_has_no_parts() -> None:
 def test_among_the_classes_unknown_does_not_count() -> None:
     asked = answers([0, 1], [[0.9, 0.1], [0.8, 0.3]], [[0.1, 0.0, 0.9], [0.0, 0.1, 0.9]])
     assert (among_classes(asked).right, among_classes(asked).asked) == (1, 2)
+
+
+def test_what_was_asked_in_the_place_is_told_from_what_was_recorded() -> None:
+    asked = answers(
+        [0, 1, 0, 1],
+        [[0.9, 0.1], [0.2, 0.8]] * 2,
+        [[0.9, 0.1, 0.0], [0.0, 0.8, 0.2], [0.2, 0.1, 0.7], [0.0, 0.9, 0.1]],
+    )
+    both = replace(asked, recordings=2)
+    assert both.as_recorded.shots.tolist() == [0, 1]
+    assert both.in_place.shots.tolist() == [2, 3]
+    assert torch.equal(both.in_place.p, asked.p[2:])
+    assert torch.equal(both.in_place.parts.fine_cache, asked.parts.fine_cache[2:])
+    assert [(share.right, share.asked) for share in map(given, (both.as_recorded, both.in_place))] == [(2, 2), (1, 2)]
+    assert given(asked.in_place).asked == 0
