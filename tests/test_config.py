@@ -221,6 +221,12 @@ def test_a_file_may_write_a_part_as_the_command_line_does(written: Any) -> None:
     [
         (VALID + "hop_second: 3", "hop_second: unknown key, did you mean hop_seconds?"),
         (VALID + "publish: {endpont: x}", "publish.endpont: unknown key, did you mean endpoint?"),
+        (VALID + "events: {treshold: 0.5}", "events.treshold: unknown key, did you mean threshold?"),
+        (
+            VALID + "events: {sources: {hall: {classes: {dog: {treshold: 0.5}}}}}",
+            "events.sources.hall.classes.dog.treshold: unknown key, did you mean threshold?",
+        ),
+        (VALID + "overload: {longest_hop: 3}", "overload.longest_hop: unknown key, did you mean longest_hop_seconds?"),
         (VALID + "zzz: 3", "zzz: unknown key"),
         (VALID + "hop_seconds: fast", "hop_seconds: must be a valid number"),
         (VALID + "hop_seconds: 0", "hop_seconds: must be greater than 0"),

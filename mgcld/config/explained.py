@@ -2,7 +2,8 @@
 
 import difflib
 from collections.abc import Sequence
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -35,9 +36,18 @@ def _line(detail: dict[str, Any], model: type[BaseModel], where: str) -> str:
 
 
 def _keys(model: type[BaseModel], location: Sequence[str]) -> list[str]:
+    """What may stand there; nothing where `location` leads out of what is known."""
+    here: Any = model
     for step in location:
-        annotation = model.model_fields[step].annotation if step in model.model_fields else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        model = annotation
-    return list(model.model_fields)
+        if _is_model(here):
+            field = here.model_fields.get(step)
+            here = field and field.annotation
+        elif get_origin(here) is dict:  # any name leads to the same kind of thing
+            here = get_args(here)[1]
+        if get_origin(here) is UnionType:
+            here = next((kind for kind in get_args(here) if _is_model(kind)), None)
+    return list(here.model_fields) if _is_model(here) else []
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

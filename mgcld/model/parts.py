@@ -152,12 +152,15 @@ def _midway(found: Float[Tensor, "shots classes"], values: Float[Tensor, "shots 
 
 def total(parts: Parts, options: MethodOptions) -> Float[Tensor, "batch classes"]:
     """Pro_total = α Pro_cache + γ Pro_contrast (eq. 21; γ is 1 in the paper)."""
-    said: dict[str, Tensor] = {
-        name: getattr(parts, name) * float(name not in options.without.split()) for name in Parts.__slots__
-    }
-    cache = said["coarse_cache"] + said["fine_cache"]
-    contrast = said["coarse_contrast"] + said["fine_contrast"]
+    said = _left_in(parts, options)
+    cache, contrast = said.coarse_cache + said.fine_cache, said.coarse_contrast + said.fine_contrast
     return options.alpha * cache + options.contrast_scale * contrast
+
+
+def _left_in(parts: Parts, options: MethodOptions) -> Parts:
+    """Parts that are left out (`without`) say nothing."""
+    out = options.without.split()
+    return Parts(*(getattr(parts, name) * float(name not in out) for name in Parts.__slots__))
 
 
 def closeness(
@@ -193,7 +196,8 @@ def signs_of(
 ) -> Signs:
     """From the closeness to each class (`near`) and the parts; a barred class is as if it were not there."""
     scale = options.contrast_scale * float(options.centred) / 2
-    contrast = scale * (parts.coarse_contrast + parts.fine_contrast)
+    said = _left_in(parts, options)
+    contrast = scale * (said.coarse_contrast + said.fine_contrast)
     return Signs(near if barred is None else near.masked_fill(barred, -torch.inf), contrast)
 
 

@@ -192,6 +192,8 @@ def test_what_speaks_for_each_class_is_its_closeness_and_what_the_centred_contra
     assert torch.equal(found.closeness, near)
     assert torch.allclose(found.contrast, MGCL_PLUS.contrast_scale * contrast)
     assert not signs_of(parts, near, replace(MGCL_PLUS, centred=False)).contrast.any()
+    bare = signs_of(parts, near, replace(MGCL_PLUS, without="fine_contrast"))
+    assert torch.allclose(bare.contrast, MGCL_PLUS.contrast_scale / 2 * parts.coarse_contrast)
 
 
 def test_background_is_compared_with_the_nearest_class_whatever_the_contrast_says() -> None:
