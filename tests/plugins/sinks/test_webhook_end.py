@@ -75,7 +75,7 @@ def test_one_failure_while_we_close_is_the_last(tmp_path: Path, caplog: pytest.L
             taker.take(event(id))
         until(lambda: taker.facts["failed"] == 1)
         taker.close()
-        assert 1 < len(server.received) <= 3  # a third where the second try was due just then
+        assert 1 <= len(server.received) <= 3  # one where a busy machine spends the time; a third where a try was due
     assert "3 messages wait for the next start" in caplog.text
 
 
