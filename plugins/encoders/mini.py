@@ -62,7 +62,7 @@ class MiniEncoder:
         config = json.loads(notes["config"])
         if "prominence" not in config:
             raise ValueError("it is of an earlier mini")
-        self._prominence: dict[str, float] = config["prominence"]
+        self._prominence = {name: float(config["prominence"][name]) for name in ("enough", "least")}
         self.tag_names: Sequence[str] = tuple(json.loads(notes["tag_names"]))
         self._silence = self.tag_names.index("Silence")
         self._shares: list[float] = config["weights"]
@@ -119,7 +119,7 @@ class MiniEncoder:
         loud = (1 - tags[..., self._silence : self._silence + 1]).clamp_min(QUIETEST)
         parts = [acoustic, semantic, _bounded(effects, heard), self._tags.heard(tags) * loud]
         fine = torch.cat([math.sqrt(s) * _scaled(p, heard) for s, p in zip(self._shares, parts, strict=True)], -1)
-        share = prominence(frames, heard, **self._prominence)
+        share = prominence(frames, valid_samples.to(self._device), heard, **self._prominence)
         outstanding = [math.sqrt(s) * _unit(p, share) for s, p in zip(self._shares, parts, strict=True)]
         length = fine.norm(dim=-1)
         return AudioFeatures(
