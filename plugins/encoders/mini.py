@@ -119,7 +119,7 @@ class MiniEncoder:
         loud = (1 - tags[..., self._silence : self._silence + 1]).clamp_min(QUIETEST)
         parts = [acoustic, semantic, _bounded(effects, heard), self._tags.heard(tags) * loud]
         fine = torch.cat([math.sqrt(s) * _scaled(p, heard) for s, p in zip(self._shares, parts, strict=True)], -1)
-        share = prominence(frames, valid_samples.to(self._device), heard, **self._prominence)
+        share = prominence(frames, heard, valid_samples.to(self._device) >= samples.shape[1], **self._prominence)
         outstanding = [math.sqrt(s) * _unit(p, share) for s, p in zip(self._shares, parts, strict=True)]
         length = fine.norm(dim=-1)
         return AudioFeatures(
