@@ -62,13 +62,18 @@ class Calibration:
         return (signs.closeness + self.contrast_weight * signs.contrast).amax(1)
 
 
-def fitted_unknown(own: Signs | None, foreign: Signs, temperature: float) -> Calibration:
-    """ρ, threshold and width from left-out own recordings (None: no class has two) and foreign sounds."""
-    choices = [_fitted(own, foreign, Calibration(temperature, 0.0, 0.0, weight)) for weight in CONTRAST_WEIGHTS]
+def fitted_unknown(own: Signs | None, foreign: Signs, temperature: float, hearings: float = 1.0) -> Calibration:
+    """ρ, threshold and width from left-out own recordings (None: no class has two) and foreign sounds.
+
+    So many `hearings` of one recording are as much as one against the prior.
+    """
+    choices = [
+        _fitted(own, foreign, Calibration(temperature, 0.0, 0.0, weight), hearings) for weight in CONTRAST_WEIGHTS
+    ]
     return min(choices, key=lambda choice: choice[0])[1]
 
 
-def _fitted(own: Signs | None, foreign: Signs, given: Calibration) -> tuple[float, Calibration]:
+def _fitted(own: Signs | None, foreign: Signs, given: Calibration, hearings: float) -> tuple[float, Calibration]:
     """(loss and prior, the calibration) with the contrast's weight as it is given."""
     outside = given.familiarity(foreign).double().cpu()
     usual = float(outside.median())
@@ -82,20 +87,20 @@ def _fitted(own: Signs | None, foreign: Signs, given: Calibration) -> tuple[floa
         inside = given.familiarity(own).double().cpu()
         misses = torch.nn.functional.softplus((thresholds - inside) / widths).mean(-1)
         alarms = torch.nn.functional.softplus((outside - thresholds) / widths).mean(-1)
-        cost = cost + len(inside) * (misses + alarms)
+        cost = cost + len(inside) / hearings * (misses + alarms)
     best = int(cost.argmin())
     threshold, width = float(thresholds.flatten()[best // len(WIDTHS)]), WIDTHS[best % len(WIDTHS)]
     return float(cost.min()), Calibration(given.temperature, threshold, width, given.contrast_weight)
 
 
-def fitted_temperature(logits: Float[Tensor, "shots classes"], labels: Tensor) -> float:
+def fitted_temperature(logits: Float[Tensor, "shots classes"], labels: Tensor, hearings: float = 1.0) -> float:
     """The temperature of least cross entropy on left-out shots, on a ladder from 1 to 64.
 
     Each doubling away from the default costs a nat in all: a few shots, all of them right, do not make it sure.
     """
     ladder = torch.logspace(0, 6, 49, base=2, dtype=torch.float64)
     summed = [torch.nn.functional.cross_entropy(logits.double() * t, labels, reduction="sum").cpu() for t in ladder]
-    losses = [loss + (t / DEFAULT_TEMPERATURE).log2().abs() for loss, t in zip(summed, ladder, strict=True)]
+    losses = [loss / hearings + (t / DEFAULT_TEMPERATURE).log2().abs() for loss, t in zip(summed, ladder, strict=True)]
     return float(ladder[int(torch.stack(losses).argmin())])
 
 

@@ -71,14 +71,14 @@ class Fitting:
             parts, truth = asked.parts[options.steps], self.material.labels[asked.shots]
             own = signs_of(parts, asked.near, options)
             if self.material.classes > 1:
-                temperature = fitted_temperature(total(parts, options), truth)
+                temperature = fitted_temperature(total(parts, options), truth, self.material.hearings)
                 foreign.append(signs_of(parts, asked.near, options, values[asked.shots] > 0))
         elif self.material.classes > 1:
             parts = made.parts(self.material.near, self.material.keys, self.material.caption)
             others = made.signs(parts, self.material.near, values > 0)
             foreign.append(others)
             temperature = lone_temperature(others.closeness.amax(1))
-        return fitted_unknown(own, joined(*foreign), temperature)
+        return fitted_unknown(own, joined(*foreign), temperature, self.material.hearings)
 
     def _heard(self, made: Head, others: Others) -> Signs:
         near = similarities(others.keys, self.material.keys, made.options)

@@ -115,12 +115,12 @@ def selected(left_out: LeftOut, material: Material, options: MethodOptions) -> M
     per_class = float(material.recordings_per_class.double().mean())
     options = replace(options, contrast_scale=options.contrast_scale / math.sqrt(per_class))
     choices = [replace(options, contrast_scale=scale, steps=steps) for scale in SCALES for steps in left_out.parts]
-    return min(choices, key=lambda choice: _cost(left_out, truth, choice, options))
+    return min(choices, key=lambda choice: _cost(left_out, truth, choice, options, material.hearings))
 
 
-def _cost(left_out: LeftOut, truth: Tensor, choice: MethodOptions, default: MethodOptions) -> float:
+def _cost(left_out: LeftOut, truth: Tensor, choice: MethodOptions, default: MethodOptions, hearings: float) -> float:
     logits = total(left_out.parts[choice.steps], choice).double()
     ladder = torch.logspace(0, 6, 25, base=2, dtype=torch.float64)
     loss = min(float(torch.nn.functional.cross_entropy(logits * t, truth, reduction="sum")) for t in ladder)
     doublings = abs(torch.tensor(choice.contrast_scale / default.contrast_scale).log2().item())
-    return loss + doublings + 0.01 * abs(choice.steps - default.steps)
+    return loss / hearings + doublings + 0.01 * abs(choice.steps - default.steps)

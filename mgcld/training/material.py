@@ -41,6 +41,11 @@ class Material:
         return torch.bincount(pairs[1], minlength=self.classes)
 
     @property
+    def hearings(self) -> float:
+        """How many shots a recording is heard in: what they say is to be believed as one recording."""
+        return len(self.labels) / len(torch.unique(self.recordings))
+
+    @property
     def itself(self) -> Bool[Tensor, "shots shots"]:
         """Which shots are of one recording: the diagonal, where each recording is heard once."""
         return self.recordings[:, None] == self.recordings

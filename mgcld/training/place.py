@@ -17,8 +17,8 @@ from mgcld.training.shots import Recording
 
 ABOVE_DB = 10.0
 """How far a sound is above the place: fainter it is told by few, louder the place hardly matters."""
-LOUD = 0.03
-"""Samples over this share of the largest are the sound itself."""
+FRAME, LOUD = 320, 0.9
+"""A sound is as loud as its frames of so many samples are, at this quantile: a click in it is not what is meant."""
 PIECES = 10
 """Of a window, to see whether it is steady."""
 QUIET, STEADY_DB = 0.2, 9.0
@@ -54,9 +54,9 @@ def over(
     """A window's sound somewhere within a window of the place, which is made so much fainter than the sound."""
     random = np.random.default_rng(seed)
     sound = window.samples[: window.valid_samples]
-    size = np.abs(sound)
     place = places[int(random.integers(len(places)))]
-    level = _rms(sound[size >= LOUD * size.max()]) * 10 ** (-above_db / 20)
+    frames = np.array_split(sound, max(1, len(sound) // FRAME))
+    level = float(np.quantile([_rms(frame) for frame in frames], LOUD)) * 10 ** (-above_db / 20)
     samples = place * np.float32(level / _rms(place))
     begins = int(random.integers(len(samples) - len(sound) + 1))
     samples[begins : begins + len(sound)] += sound

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mgcld.model.cache import Keys
+from mgcld.model.calibration import fitted_temperature
 from mgcld.model.contrast import Explanations, coarse_contrast
 from mgcld.model.options import MGCL_PLUS, PAPER, MethodOptions
 from mgcld.model.parts import (
@@ -121,13 +122,26 @@ def test_every_shot_with_a_sibling_is_left_out_exactly_once() -> None:
 
 def twice(heard: Material) -> Material:
     """Every recording in two shots, which differ a little."""
-    keys, again = heard.keys, heard.keys
-    keys = Keys(
-        *(torch.cat([getattr(keys, name), getattr(again, name).flip(-1)]) for name in ("coarse", "fine")),
-        torch.cat([keys.weights, again.weights]),
-    )
+    keys, random = heard.keys, torch.Generator().manual_seed(8)
+    again = [unit(each + 0.05 * torch.randn(each.shape, generator=random), dim=-1) for each in (keys.coarse, keys.fine)]
+    both = [torch.cat([each, other]) for each, other in zip((keys.coarse, keys.fine), again, strict=True)]
     caption, labels = heard.caption.repeat(2, 1), heard.labels.repeat(2)
-    return material(keys, caption, labels, heard.classes, MGCL_PLUS, torch.arange(len(heard.labels)).repeat(2))
+    recordings = torch.arange(len(heard.labels)).repeat(2)
+    return material(Keys(*both, keys.weights.repeat(2, 1)), caption, labels, heard.classes, MGCL_PLUS, recordings)
+
+
+def test_two_answers_of_one_recording_count_as_one_against_what_is_usual() -> None:
+    random = torch.Generator().manual_seed(9)
+    for _ in range(40):
+        labels = torch.arange(3).repeat_interleave(4)
+        cache, contrast = (torch.eye(3)[labels] + torch.randn(12, 3, generator=random) for _ in range(2))
+        once, both = bare(labels), replace(bare(labels.repeat(2)), recordings=torch.arange(12).repeat(2))
+        answers = LeftOut(torch.arange(12), {0: Parts(cache, cache, contrast, contrast)}, cache)
+        pairs = [torch.cat([each, each]) for each in (cache, contrast)]
+        doubled = LeftOut(torch.arange(24), {0: Parts(pairs[0], pairs[0], pairs[1], pairs[1])}, pairs[0])
+        assert selected(doubled, both, MGCL_PLUS) == selected(answers, once, MGCL_PLUS)
+        temperatures = fitted_temperature(pairs[0], labels.repeat(2), both.hearings), fitted_temperature(cache, labels)
+        assert temperatures[0] == temperatures[1]
 
 
 def test_shots_of_one_recording_are_left_out_together() -> None:

@@ -68,6 +68,15 @@ def test_the_whole_sound_is_somewhere_in_the_window() -> None:
     assert len(begins) > 4
 
 
+def test_a_click_does_not_say_how_loud_a_sound_is() -> None:
+    sound = tone(2.0, 0.05)
+    clicked = sound.copy()
+    clicked[1000:1004] = 1.0
+    plain, other = (over(window(each), [place()], [3]) for each in (sound, clicked))
+    rest = [rms(each.samples[-8000:]) for each in (plain, other)]
+    assert rest[1] == pytest.approx(rest[0], rel=0.3)
+
+
 def test_a_sound_too_loud_for_both_is_made_quieter_not_cut_off() -> None:
     found = over(window(tone(5.0, 1.0)), [place()], [1])
     assert np.abs(found.samples).max() == pytest.approx(1)
