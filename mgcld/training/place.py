@@ -29,15 +29,28 @@ SEED = 13
 
 
 def in_place(recordings: Sequence[Recording], background: Sequence[Recording]) -> list[Recording]:
-    """Every recording over windows of the background, drawn alike at each call; none where no background is a place."""
+    """Every recording over windows of the background in turn, alike at each call; none where no background is a place.
+
+    Of a long recording the last window, where little is in it, is left out.
+    """
     places = [window.samples for recording in background for window in recording.windows if is_place(window)]
     if not places:
         return []
+    order = np.random.default_rng(SEED).permutation(len(places))
     return [
-        replace(recording, windows=tuple(over(window, places, [SEED, i, j]) for j, window in enumerate(own)))
+        replace(
+            recording,
+            windows=tuple(
+                over(window, places[order[(i + j) % len(order)]], [SEED, i, j])
+                for j, window in enumerate(_filled(recording.windows))
+            ),
+        )
         for i, recording in enumerate(recordings)
-        for own in [recording.windows]
     ]
+
+
+def _filled(windows: Sequence[Window]) -> Sequence[Window]:
+    return [window for window in windows if 2 * window.valid_samples >= len(window.samples)] or windows[:1]
 
 
 def is_place(window: Window) -> bool:
@@ -48,13 +61,10 @@ def is_place(window: Window) -> bool:
     return bool(0 < levels.max() <= np.quantile(levels, QUIET) * 10 ** (STEADY_DB / 20))
 
 
-def over(
-    window: Window, places: Sequence[Float32[np.ndarray, " window"]], seed: list[int], above_db: float = ABOVE_DB
-) -> Window:
+def over(window: Window, place: Float32[np.ndarray, " window"], seed: list[int], above_db: float = ABOVE_DB) -> Window:
     """A window's sound somewhere within a window of the place, which is made so much fainter than the sound."""
     random = np.random.default_rng(seed)
     sound = window.samples[: window.valid_samples]
-    place = places[int(random.integers(len(places)))]
     frames = np.array_split(sound, max(1, len(sound) // FRAME))
     level = float(np.quantile([_rms(frame) for frame in frames], LOUD)) * 10 ** (-above_db / 20)
     samples = place * np.float32(level / _rms(place))

@@ -46,7 +46,7 @@ def tone(seconds: float, size: float = 0.2) -> np.ndarray:
 def test_a_sound_is_as_far_above_the_place_as_is_said(seconds: float, size: float, level: float, seed: int) -> None:
     signs = np.sign(np.random.default_rng(7).standard_normal(round(seconds * RATE)))
     sound = (size * signs).astype(np.float32)
-    found = over(window(sound), [place(seed, level)], [seed])
+    found = over(window(sound), place(seed, level), [seed])
     assert found.valid_samples == len(found.samples) == SAMPLES
     begins = int(np.correlate(found.samples, sound[:1600], "valid").argmax())
     rest = found.samples.copy()
@@ -60,7 +60,7 @@ def test_the_whole_sound_is_somewhere_in_the_window() -> None:
     there = place()
     begins = set()
     for seed in range(8):
-        found = over(window(sound), [there], [seed])
+        found = over(window(sound), there, [seed])
         at = int(np.correlate(found.samples, sound, "valid").argmax())
         left = found.samples[at : at + len(sound)] - sound
         assert rms(left) == pytest.approx(rms(np.delete(found.samples, np.s_[at : at + len(sound)])), rel=0.3)
@@ -72,19 +72,19 @@ def test_a_click_does_not_say_how_loud_a_sound_is() -> None:
     sound = tone(2.0, 0.05)
     clicked = sound.copy()
     clicked[1000:1004] = 1.0
-    plain, other = (over(window(each), [place()], [3]) for each in (sound, clicked))
+    plain, other = (over(window(each), place(), [3]) for each in (sound, clicked))
     rest = [rms(each.samples[-8000:]) for each in (plain, other)]
     assert rest[1] == pytest.approx(rest[0], rel=0.3)
 
 
 def test_a_sound_too_loud_for_both_is_made_quieter_not_cut_off() -> None:
-    found = over(window(tone(5.0, 1.0)), [place()], [1])
+    found = over(window(tone(5.0, 1.0)), place(), [1])
     assert np.abs(found.samples).max() == pytest.approx(1)
     assert (np.abs(found.samples) > 0.999).sum() < 20
 
 
 def test_every_recording_is_heard_once_more_alike_at_each_call_and_known_by_its_file() -> None:
-    own = [recording("siren", window(tone(1.0)), window(tone(2.0))), recording("dog", window(tone(0.5)))]
+    own = [recording("siren", window(tone(5.0)), window(tone(3.0))), recording("dog", window(tone(0.5)))]
     rest = [recording("_background", window(place(1)), window(place(2)))]
     found, again = in_place(own, rest), in_place(own, rest)
     assert [(one.path, one.name, one.digest, len(one.windows)) for one in found] == [
@@ -95,7 +95,21 @@ def test_every_recording_is_heard_once_more_alike_at_each_call_and_known_by_its_
     assert all(np.array_equal(one, other) for one, other in zip(heard, same, strict=True))
     assert len({one.tobytes() for one in heard}) == 3
     assert all(one.recording == Path("1.wav") for recorded in found for one in recorded.windows)
-    assert not own[0].windows[0].samples[RATE:].any()  # what was recorded is as it was
+    assert not own[1].windows[0].samples[RATE:].any()  # what was recorded is as it was
+
+
+def test_places_take_turns_and_the_rest_of_a_long_recording_is_left_out() -> None:
+    long = recording("hum", window(tone(5.0)), window(tone(5.0)), window(tone(0.5)))
+    rest = [recording("_background", *(window(place(seed)) for seed in range(3)))]
+    found = in_place([long, long], rest)
+    assert [len(one.windows) for one in found] == [2, 2]
+
+    def which(heard: Window) -> int:
+        return int(np.argmax([abs(np.dot(heard.samples, place(seed))) for seed in range(3)]))
+
+    met = [which(heard) for one in found for heard in one.windows]
+    assert len(set(met[:2])) == len(set(met[2:])) == 2
+    assert len(set(met)) == 3
 
 
 def test_what_is_heard_now_and_then_is_no_place() -> None:

@@ -139,7 +139,7 @@ def answered(
     windows = [one.windows[0] for one in asked]
     found = judged(trainer, adapter, windows, truth)
     for above in ABOVE_DB:
-        there = [over(w, [p.samples for p in place.asked], [turn, i], above) for i, w in enumerate(windows)]
+        there = [over(w, place.asked[i % len(place.asked)].samples, [turn, i], above) for i, w in enumerate(windows)]
         found += judged(trainer, adapter, there, truth)
     said_of_place = adapter.predict(trainer.listener(place.asked), torch.zeros(len(place.asked), dtype=torch.bool))
     return [*found, float(np.mean([max(one.p) >= 0.5 for one in said_of_place]))]
