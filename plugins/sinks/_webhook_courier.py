@@ -68,16 +68,21 @@ class Courier:
             try:
                 self._turn()
             except OutboxError as error:
-                if not self._closing.is_set():
+                closing = self._closing.is_set()
+                if not closing:
                     self._complain(f"the outbox cannot be used: {error}", DISK_SECONDS, logging.ERROR)
-                self._pause(DISK_SECONDS)
+                self._pause(DISK_SECONDS, closing)
             except Exception:  # a bug: said once a minute, and nothing is lost
+                closing = self._closing.is_set()
                 logger.exception("%s: the delivery failed", self._to)
-                self._pause(COMPLAIN_SECONDS)
+                self._pause(COMPLAIN_SECONDS, closing)
 
-    def _pause(self, seconds: float) -> None:
-        """After a failure; one while we close is the last, and one before it is tried once more then."""
-        if self._closing.is_set():
+    def _pause(self, seconds: float, closing: bool) -> None:
+        """After a failure; one while we close is the last, and one before it is tried once more then.
+
+        Whether we were `closing` is asked before the failure is told: who hears of it may close us at once.
+        """
+        if closing:
             self._stopping.set()
         self._closing.wait(seconds)
 
@@ -100,9 +105,10 @@ class Courier:
         self._count_end(parcel, found)
 
     def _fail(self, found: Verdict) -> None:
-        if not self._closing.is_set():
+        closing = self._closing.is_set()
+        if not closing:
             self._count_failure(found.reason, found.seconds, logging.ERROR if found.mistake else logging.WARNING)
-        self._pause(found.seconds)
+        self._pause(found.seconds, closing)
 
     def _count_end(self, parcel: Parcel, found: Verdict) -> None:
         if self.reason is not None:
