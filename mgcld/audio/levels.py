@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from mgcld.data import Flag
 
@@ -13,6 +13,11 @@ FULL_SCALE = 0.98
 """The largest code of G.711 decodes to 0.980 (µ-law) or 0.984 (A-law); a clipped sample of any codec lies above."""
 CLIPPED_SAMPLES = 10
 """So many samples at full scale are distortion; one or two may be a recording normalised to its peak."""
+
+
+def rms(samples: Float[np.ndarray, " samples"]) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
 
 
 def level_dbfs(samples: Float32[np.ndarray, " samples"]) -> float | None:

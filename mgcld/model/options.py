@@ -65,7 +65,7 @@ class MethodOptions:
     without: str = ""
     """Names of parts that are left out, for ablations, with blanks between them: `coarse_cache fine_contrast`."""
     placed: bool = False
-    """Whether each recording is also heard in the place, where `_background` lets it be heard (see `place`)."""
+    """Whether each recording is also heard in the place, where `_background` holds one (see `training.place`)."""
     selected: bool = False
     """Whether `contrast_scale` and `steps` are chosen by leave-one-out on the support set."""
 

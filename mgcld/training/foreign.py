@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float32
 
+from mgcld.audio.levels import rms
 from mgcld.audio.windows import made_window
 from mgcld.data import Window
 
@@ -40,6 +41,6 @@ def coloured_noise(rng: np.random.Generator, samples: int, slope: float) -> np.n
 
 
 def _window(sound: np.ndarray, level_dbfs: float, sample_rate: int) -> Window:
-    rms = float(np.sqrt(np.mean(sound**2))) or 1.0
-    samples: Float32[np.ndarray, " window"] = np.clip(sound / rms * 10 ** (level_dbfs / 20), -1, 1).astype(np.float32)
+    loud = rms(sound) or 1.0
+    samples: Float32[np.ndarray, " window"] = np.clip(sound / loud * 10 ** (level_dbfs / 20), -1, 1).astype(np.float32)
     return made_window("foreign", samples, sample_rate)

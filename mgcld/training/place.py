@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float32
 
+from mgcld.audio.levels import rms
 from mgcld.audio.windows import made_window
 from mgcld.data import Window
 from mgcld.training.shots import Recording
@@ -57,7 +58,7 @@ def is_place(window: Window) -> bool:
     """Whether a window holds what is heard all the time, from its first sample to its last."""
     if window.valid_samples < len(window.samples):
         return False
-    levels = np.array([_rms(piece) for piece in np.array_split(window.samples, PIECES)])
+    levels = np.array([rms(piece) for piece in np.array_split(window.samples, PIECES)])
     return bool(0 < levels.max() <= np.quantile(levels, QUIET) * 10 ** (STEADY_DB / 20))
 
 
@@ -66,13 +67,9 @@ def over(window: Window, place: Float32[np.ndarray, " window"], seed: list[int],
     random = np.random.default_rng(seed)
     sound = window.samples[: window.valid_samples]
     frames = np.array_split(sound, max(1, len(sound) // FRAME))
-    level = float(np.quantile([_rms(frame) for frame in frames], LOUD)) * 10 ** (-above_db / 20)
-    samples = place * np.float32(level / _rms(place))
+    level = float(np.quantile([rms(frame) for frame in frames], LOUD)) * 10 ** (-above_db / 20)
+    samples = place * np.float32(level / rms(place))
     begins = int(random.integers(len(samples) - len(sound) + 1))
     samples[begins : begins + len(sound)] += sound
     samples /= max(1.0, float(np.abs(samples).max()))
     return replace(made_window(window.source, samples, window.sample_rate), recording=window.recording)
-
-
-def _rms(samples: Float32[np.ndarray, " samples"]) -> float:
-    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))

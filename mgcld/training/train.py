@@ -63,7 +63,7 @@ class Trainer:
         recordings, skipped = self._read(support)
         names = tuple(support.classes)
         own = tuple(recording for recording in recordings if recording.name in names)
-        shots, background = self._hear(own, [recording for recording in recordings if recording.name == BACKGROUND])
+        shots, background = self.hear(own, [recording for recording in recordings if recording.name == BACKGROUND])
         unwritten = [name for name in names if name not in support.sentences]
         said = {**support.sentences, **sentences_about(unwritten, self.explainer)}
         sentences = [said[name] for name in names]
@@ -83,6 +83,13 @@ class Trainer:
         noted = replace(adapter.provenance, report=summary(report))
         thresholds = tuple(row.threshold.value for row in report.classes)
         return replace(trained, adapter=replace(adapter, thresholds=thresholds, provenance=noted)), report
+
+    def hear(self, own: Sequence[Recording], rest: Sequence[Recording]) -> tuple[Shots, Shots | None]:
+        """The recordings of classes, as they are and then in the place, and the background."""
+        own = [*own, *(in_place(own, rest) if self.options.placed else [])]
+        batches = sum(-(-sum(len(r.windows) for r in part) // BATCH) for part in (own, rest))
+        counter = self._counter("listening", batches)
+        return hear(own, self.listener, counter), hear(rest, self.listener, counter) if rest else None
 
     def fit(
         self, shots: Shots, background: Shots | None, names: Sequence[str], sentences: Sequence[Sequence[str]]
@@ -137,13 +144,6 @@ class Trainer:
                     f"class {name!r} has no usable recording: {why}", help="replace its files, or remove the folder"
                 )
         return recordings, skipped
-
-    def _hear(self, own: Sequence[Recording], rest: Sequence[Recording]) -> tuple[Shots, Shots | None]:
-        """The recordings of classes, as they are and then in the place, and the background."""
-        own = [*own, *(in_place(own, rest) if self.options.placed else [])]
-        batches = sum(-(-sum(len(r.windows) for r in part) // BATCH) for part in (own, rest))
-        counter = self._counter("listening", batches)
-        return hear(own, self.listener, counter), hear(rest, self.listener, counter) if rest else None
 
     @torch.no_grad()
     def _listen_to(self, path: Path) -> Heard:

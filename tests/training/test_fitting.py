@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from mgcld.model.cache import Keys
-from mgcld.model.calibration import fitted_temperature
+from mgcld.model.calibration import fitted_temperature, fitted_unknown
 from mgcld.model.contrast import Explanations, coarse_contrast
 from mgcld.model.options import MGCL_PLUS, PAPER, MethodOptions
 from mgcld.model.parts import (
     Parts,
+    Signs,
     Similarities,
     cache_logits,
     centre_of,
@@ -142,6 +143,9 @@ def test_two_answers_of_one_recording_count_as_one_against_what_is_usual() -> No
         assert selected(doubled, both, MGCL_PLUS) == selected(answers, once, MGCL_PLUS)
         temperatures = fitted_temperature(pairs[0], labels.repeat(2), both.hearings), fitted_temperature(cache, labels)
         assert temperatures[0] == temperatures[1]
+        own, foreign = Signs(cache, contrast), Signs(cache.roll(1, 1), contrast)
+        pair = Signs(pairs[0], pairs[1])
+        assert fitted_unknown(pair, foreign, 8.0, both.hearings) == fitted_unknown(own, foreign, 8.0)
 
 
 def test_shots_of_one_recording_are_left_out_together() -> None:

@@ -7,7 +7,7 @@ ambience (the first half of a place's windows) at a random offset of a window, s
 
 import argparse
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,9 +19,9 @@ from mgcld.audio.windows import made_window
 from mgcld.config import Part
 from mgcld.data import Window
 from mgcld.model.adapter import Adapter
-from mgcld.training.place import in_place, is_place, over
+from mgcld.training.place import is_place, over
 from mgcld.training.sentences import sentences_about
-from mgcld.training.shots import Recording, hear
+from mgcld.training.shots import Recording
 from mgcld.training.train import Trainer
 
 from . import clips
@@ -83,16 +83,15 @@ def measured(
 ) -> dict[str, str]:
     """For each way to train, what came out."""
     whole = build_trainer(encoder=Part(type="mini"), mode="mgcl+", progress=lambda *_: None)
-    kinds: dict[str, Callable[[], tuple[Trainer, bool]]] = {
-        "no _background/": lambda: (whole, False),
-        "_background/, not in place": lambda: (replace(whole, options=replace(whole.options, placed=False)), True),
-        "_background/, in place": lambda: (whole, True),
+    kinds = {
+        "no _background/": (whole, False),
+        "_background/, not in place": (replace(whole, options=replace(whole.options, placed=False)), True),
+        "_background/, in place": (whole, True),
     }
     rows: dict[str, list[list[float]]] = defaultdict(list)
     for turn, (names, support, asked) in enumerate(drawn(groups, ways, shots, tasks)):
         place = found[turn % len(found)]
-        for title, kind in kinds.items():
-            trainer, with_background = kind()
+        for title, (trainer, with_background) in kinds.items():
             rows[title].append(answered(trainer, names, support, asked, place, with_background, turn))
     return {title: _told(np.array(row)) for title, row in rows.items()}
 
@@ -130,9 +129,7 @@ def answered(
 ) -> list[float]:
     """Right among the classes and heard at p >= .5, alone and at each distance; then the share of false alarms."""
     rest = [Recording(Path("place"), "_background", place.background, 0.0, "place")] if with_background else []
-    own = [*support, *(in_place(support, rest) if trainer.options.placed else [])]
-    shots = hear(own, trainer.listener, lambda: None)
-    background = hear(rest, trainer.listener, lambda: None) if rest else None
+    shots, background = trainer.hear(support, rest)
     said = sentences_about(names, trainer.explainer)
     adapter, _ = trainer.fit(shots, background, names, [said[name] for name in names])
     truth = torch.tensor([names.index(one.name) for one in asked])
